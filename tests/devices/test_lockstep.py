@@ -5,14 +5,16 @@ from typing import Any
 import every_kind
 import numpy as np
 import pytest
+from brian2 import ms
 
 import apical as ap
 from apical import Block, Network, connectivity, rules, simulate
+from apical._base import memory
 from apical.data.events import from_pairs
 from apical.devices.brian.batched.capture import read
 from apical.devices.brian.batched.program import Program
 from apical.devices.simulator import BlockResult, Simulator
-from apical.errors import DeviceError
+from apical.errors import DeviceError, ParameterError
 from apical.testing.references import spiking
 
 N_TRIALS = 3
@@ -236,3 +238,68 @@ def test_what_is_shown_at_another_time_is_refused() -> None:
             captured = read(group, "shown = label(t - 5*ms, i % half)")
         with pytest.raises(DeviceError, match="'error' reads label.* at another time than now"):
             Program(captured, simulator.library, lambda variable, index: lambda x: x, {})
+
+
+def in_words() -> Network:
+    """Describe neurons with local values, negations, and whole numbers among others."""
+    net = Network(seed=0, trial=20.0)
+    x = net.add(ap.Stimulus("stimulus", 2, ap.encoding.Regular(200.0)))
+    model = ap.NeuronModel(
+        "v : 1\nx : 1\nawake : boolean\ny : 1",
+        threshold="v > 0.55 and not (y > 5)",
+        reset="v = 0\nx += 1\nawake = not awake",
+        at_step="local = v\nlocal += 1\ny = y + int(local > 0)*0.3 + i/N + 0.1**i\nv += 0.1",
+    )
+    y = net.add(ap.Neurons("output", 3, model, takes={"drive": "v"}, offers=("x", "v", "y")))
+    net.connect(x, y, weights=ap.Given(np.zeros((2, 3))))
+    return net
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_texts_of_models_mean_what_they_say(library: str) -> None:
+    pytest.importorskip(library)
+    with made(in_words(), "lockstep", library=library) as simulator:
+        result = simulator.run(Block.of_stimuli(np.zeros((1, 2))))
+    i, steps = np.arange(3), np.arange(1, 21)[:, None]
+    y = steps * (0.3 + i / 3 + 0.1**i)
+    np.testing.assert_allclose(result.traces["output.y"][0], y, 1e-12)
+    v, counts = np.zeros(3), np.zeros(3)
+    for now in y:  # a local value that is changed leaves alone what it was read of
+        v = v + 0.1
+        spiked = (v > 0.55) & ~(now > 5)
+        v, counts = np.where(spiked, 0.0, v), counts + spiked
+    np.testing.assert_array_equal(result.counts["output"][0], counts)
+    assert counts.any()
+    np.testing.assert_allclose(result.traces["output.v"][0, -1], v, 1e-12)
+
+
+def test_numbers_set_between_blocks_act() -> None:
+    with made(released(0.3), "lockstep") as found, made(released(1.0), "lockstep") as expected:
+        found.brian["stimulus_to_output"].release = 1.0
+        shown = Block.of_stimuli(np.ones((2, 40)))
+        assert_equal(found.run(shown), expected.run(shown))
+
+
+def test_what_is_changed_in_objects_is_refused_before_anything_runs() -> None:
+    with simulate(spiking(), "lockstep") as simulator:
+        simulator.brian["hidden"].run_regularly("v = 0")
+        with pytest.raises(DeviceError, match="'lockstep' cannot take over"):
+            simulator.run(block(spiking()))
+    with simulate(spiking(), "lockstep") as simulator:
+        simulator.brian["hidden_to_output"].pre.delay = 2 * ms
+        with pytest.raises(DeviceError, match="'hidden_to_output' was given a delay"):
+            simulator.run(block(spiking()))
+
+
+def test_a_batch_larger_than_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with simulate(spiking(), "lockstep", batch=64) as simulator:
+        monkeypatch.setattr(memory, "UNCHECKED", 0.0)
+        monkeypatch.setattr(memory, "free_memory", lambda: 5e3)
+        simulator.run(block(spiking(), n=2))
+        with pytest.raises(ParameterError, match="A batch of 64 trials .* lower batch=64"):
+            simulator.run(block(spiking(), n=100))
+
+
+def test_surrogates_without_gradients_are_refused() -> None:
+    with pytest.raises(DeviceError, match="steepness=3.0, but this network does not learn by"):
+        simulate(spiking(), "lockstep", steepness=3.0)

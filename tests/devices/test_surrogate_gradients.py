@@ -217,7 +217,96 @@ def test_backpropagation_in_spikes_is_refused_where_it_cannot_be() -> None:
             simulate(of_bptt(), device)
     with pytest.raises(DeviceError, match="'error' cannot be recorded"):
         simulate(of_bptt(), "lockstep", library="torch", record=("error",))
+    late = of_bptt().altered(projection=lambda p: _late(p))
+    with pytest.raises(DeviceError, match="through no delays, but 'hidden_to_output' has one"):
+        simulate(late, "lockstep", library="torch")
     assert not ap.check(of_bptt(), transport=True).is_local
     pytest.importorskip("torch")
     with pytest.raises(DeviceError, match="learns by 'e_prop', in whose place"):
         simulate(of_bptt(ap.rules.e_prop(0.1)), "lockstep", library="torch")
+
+
+TINY = 1e-30
+"""A factor on learning rates at which gradients are computed, and no weight changes."""
+
+
+def integrators(threshold: str, rule: Any = None, **synapses: Any) -> Network:
+    """Describe hidden neurons with some threshold, whose membrane takes whole steps."""
+    net = Network(seed=0, trial=30.0)
+    x = net.add(ap.Stimulus("stimulus", 6, ap.encoding.Regular(200.0, free_running=False)))
+    model = ap.NeuronModel(
+        "v : 1\nx : 1\nteach : 1\ngain = 1 : 1",
+        threshold=threshold,
+        reset="v -= 1\nx += 1",
+    )
+    takes = {"drive": "v", "teach": "teach"}
+    h = net.add(ap.Neurons("hidden", 5, model, takes=takes, offers=("x", "v", "gain", "teach")))
+    y = net.add(ap.LIF("output", 3, bias=1.5, gain="1"))
+    learns = rule or ap.rules.three_factor(0.1)
+    net.connect(x, h, weights=ap.Given(np.full((6, 5), 0.5)), rule=learns, **synapses)
+    net.connect(h, y, weights=ap.Normal(0.5), rule=learns)
+    net.teach(ap.feedback.transposed(net.add(ap.Error("error", 6)), net.forward))
+    return net
+
+
+def seen(simulator: Any, learning: Any) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    values, labels = rng.random((4, 6)), [0, 1, 2, 0]
+    return np.asarray(
+        simulator.run(Block.of_labels(values, labels, learning)).counts["output"],
+    )
+
+
+@pytest.mark.parametrize("threshold", ["v >= 1", "v > 0.9", "rand() < 0.2*v"])
+@pytest.mark.parametrize("learning", [TINY, [TINY, TINY, TINY, 0.0], [0.0, TINY, 0.0, 0.0]])
+def test_the_network_forward_is_the_same_with_gradients(threshold: str, learning: Any) -> None:
+    net, counts = integrators(threshold), []
+    for factor in (learning, 0.0 * np.asarray(learning)):
+        with of_torch(net, batch=1 if threshold.startswith("rand") else 2) as simulator:
+            counts.append(seen(simulator, factor))
+    np.testing.assert_array_equal(*counts)
+    assert counts[0].any()
+
+
+def test_rules_that_are_no_descent_are_refused() -> None:
+    pytest.importorskip("torch")
+    rule = ap.LearningRule("hebb", "eta*x_pre*x_post", {"eta": 0.1})
+    with pytest.raises(DeviceError, match="learns by 'hebb', in whose place"):
+        of_torch(integrators("v > 1", rule))
+
+
+def test_learning_rates_set_between_blocks_act() -> None:
+    with of_torch(of_bptt(), batch=4) as simulator:
+        before = simulator.weights("stimulus_to_hidden"), simulator.weights("hidden_to_output")
+        simulator.brian["stimulus_to_hidden"].eta = 0.0
+        seen(simulator, 1.0)
+        np.testing.assert_array_equal(simulator.weights("stimulus_to_hidden"), before[0])
+        assert (simulator.weights("hidden_to_output") != before[1]).any()
+
+
+def test_gradients_are_those_of_scaled_weights() -> None:
+    net, w = integrators("v > 1", total=4.0), "stimulus_to_hidden"
+    block = Block.of_labels(np.random.default_rng(0).random((4, 6)), [0, 1, 2, 0])
+    with of_torch(net, batch=4) as simulator:
+        scaled = simulator.weights(w) * (4.0 / simulator.weights(w).sum(0))
+        seen(simulator, 1.0)
+        after = simulator.weights(w)
+        start = net.initial_weights(net.projection("hidden_to_output"))
+        simulator.load({w: scaled, "hidden_to_output": start})
+        slope = simulator.gradients(block, Surrogate("fast_sigmoid"))[w]
+        np.testing.assert_allclose(after, scaled - 0.1 * slope, 1e-12)
+        assert slope.any()
+
+
+def test_gradients_of_networks_that_learn_at_feedback() -> None:
+    net = spiking().altered(projection=lambda p: _at_feedback(p))
+    with of_torch(net) as simulator:
+        block = Block.of_labels(np.ones((2, 6)), [0, 1])
+        assert simulator.gradients(block, Surrogate("arctan"))["hidden_to_output"].any()
+
+
+def _at_feedback(projection: Any) -> Any:
+    from dataclasses import replace
+
+    rule = ap.rules.three_factor(0.1, "feedback") if projection.rule else None
+    return replace(projection, rule=rule)

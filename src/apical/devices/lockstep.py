@@ -56,6 +56,14 @@ class LockstepOptions(BrianOptions):
     through_reset: bool = False
 
 
+_OF_SURROGATES = ("surrogate", "steepness", "through_reset")
+
+
+def _is_set(options: LockstepOptions, name: str) -> bool:
+    """Say whether an option is another than by default."""
+    return bool(getattr(options, name) != getattr(LockstepOptions(), name))
+
+
 def transports(network: Network) -> bool:
     """Say whether a network transports weights, as backpropagation does."""
     return any(isinstance(p.weights, ReadBackwards) for p in network.projections)
@@ -85,27 +93,45 @@ def _check(network: Network, options: LockstepOptions) -> None:
             object=f"Device {NAME!r}",
             parameter="batch",
         )
+    asked = next((name for name in _OF_SURROGATES if _is_set(options, name)), "")
+    if transports(network):
+        _check_transport(network, options)
+    elif asked:
+        raise DeviceError(
+            f"Device {NAME!r} was given {asked}={getattr(options, asked)!r}, but this network does "
+            "not learn by backpropagation through time; leave it out, or use feedback.transposed.",
+            object=f"Device {NAME!r}",
+            parameter=asked,
+        )
 
-    if transports(network) and not network.is_spiking:
-        raise DeviceError(
-            f"Device {NAME!r} backpropagates through time in spiking networks; a network of rates "
-            "has an exact gradient in its steady state: use device='array'.",
-            object=f"Device {NAME!r}",
-        )
-    if transports(network) and not options.library.startswith("torch"):
-        raise DeviceError(
-            f"Device {NAME!r} backpropagates through time by PyTorch; use library='torch' "
-            "(pip install 'apical[torch]').",
-            object=f"Device {NAME!r}",
-            parameter="library",
-        )
+
+def _check_transport(network: Network, options: LockstepOptions) -> None:
+    """Raise if there is no backpropagation through time of a network that asks for it."""
     told = [p.name for p in network.populations if p.is_told and p.name in options.record]
-    if transports(network) and told:
+    late = [p.name for p in network.projections if p.delay and p.pre.role == "neurons"]
+    said, parameter = "", ""
+    if not network.is_spiking:
+        said = (
+            "backpropagates through time in spiking networks; a network of rates has an exact "
+            "gradient in its steady state: use device='array'"
+        )
+    elif not options.library.startswith("torch"):
+        parameter = "library"
+        said = (
+            "backpropagates through time by PyTorch; use library='torch' "
+            "(pip install 'apical[torch]')"
+        )
+    elif told:
+        parameter = "record"
+        said = (
+            "runs no error neurons where gradients go back through time, so "
+            f"{told[0]!r} cannot be recorded; leave it out of record"
+        )
+    elif late:
+        said = f"backpropagates through no delays, but {late[0]!r} has one; use delay=0"
+    if said:
         raise DeviceError(
-            f"Device {NAME!r} runs no error neurons where gradients go back through time, so "
-            f"{told[0]!r} cannot be recorded; leave it out of record.",
-            object=f"Device {NAME!r}",
-            parameter="record",
+            f"Device {NAME!r} {said}.", object=f"Device {NAME!r}", parameter=parameter
         )
 
 

@@ -148,39 +148,42 @@ class Actions:
         free, last = (f"{group.name}.{name}" for name in ("not_refractory", "lastspike"))
 
         graded = self._graded(item.group, item.event)
+        sends = group.name in self._neurons and item.event == "spike"
 
         def find(cells: Cells) -> None:
+            moment = self._shown.moment
             found = library.hold(program(cells, (cells.n, n)), boolean, (cells.n, n))
             cells[events] = found
-            if self.surrogate is not None and group.name in self._neurons:
-                cells[f"{events}{GRADED}"] = graded(cells)
+            if self.surrogate is not None and sends:
+                with self._shown.again(moment):
+                    cells[f"{events}{GRADED}"] = graded(cells, found)
             if refractory:
                 cells[free] = library.where(found, False, cells[free])
                 cells[last] = library.where(found, cells[CLOCK], cells[last])
 
         return find, [*written, *([free, last] if refractory else [])]
 
-    def _graded(self, group: Any, event: str) -> Callable[[Cells], Array]:
+    def _graded(self, group: Any, event: str) -> Callable[[Cells, Array], Array]:
         """Return the spikes of a group as numbers through which gradients pass."""
         library, n = self._library, group.N
         if not library.differentiates:
-            return lambda cells: None
+            return lambda cells, spiked: None
         above, allowed = distance(group.events[event])
         if above is None:
-            return lambda cells: _refuse(group.name, group.events[event])
+            return lambda cells, spiked: _refuse(group.name, group.events[event])
         free = " and not_refractory" if group._refractory is not False and event == "spike" else ""
         texts = [f"_value = {above}", f"_value = int(({allowed}){free})"]
         texts += ["_value = gain"] if "gain" in group.variables else []
         programs = [self._in_group(read(group, text, ("_value",)), "_value") for text in texts]
 
-        def graded(cells: Cells) -> Array:
+        def graded(cells: Cells, spiked: Array) -> Array:
             assert self.surrogate is not None
             found = [
                 library.hold(program(cells, (cells.n, n)), library.dtype, (cells.n, n))
                 for program in programs
             ]
             gain = found[2] if len(found) > 2 else None
-            return self.surrogate.spikes(found[0], found[1] > 0, gain, group.name)
+            return self.surrogate.spikes(found[0], spiked, found[1] > 0, gain, group.name)
 
         return graded
 

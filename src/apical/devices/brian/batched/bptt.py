@@ -15,6 +15,10 @@ from apical.network.description import Network
 from apical.projections.projection import Projection, ReadBackwards
 
 ETA = "eta"
+PRODUCTS = {
+    f"{size}x_pre*{d}" for size in ("", "eta*") for d in ("gain_post*teach_post", "delta_post")
+}
+"""Updates in whose place a gradient comes: presynaptic activity times the error of a neuron."""
 
 
 class BpttSimulator(LockstepSimulator):
@@ -33,6 +37,8 @@ class BpttSimulator(LockstepSimulator):
     surrogate
         How gradients pass thresholds.
     """
+
+    _remembers = True
 
     def __init__(
         self,
@@ -54,7 +60,10 @@ class BpttSimulator(LockstepSimulator):
                 )
                 for p in self.network.plastic
             }
-        self._sizes = {p.name: _eta(p) for p in self.network.plastic}
+        self._sizes = {p.name: _eta(p, options.dt) for p in self.network.plastic}
+        scaling = {f"{p.name}_normalisation" for p in self.network.projections}
+        self._scaling = [action for action in self._actions if action.name in scaling]
+        self._actions = [action for action in self._actions if action.name not in scaling]
         self.network = network
 
     def weights(self, projection: Projection | str) -> np.ndarray:
@@ -86,6 +95,9 @@ class BpttSimulator(LockstepSimulator):
         """Let gradients be computed in a batch that learns."""
         learns = bool(batch.learning[0])
         self._making.surrogate = self._surrogate if learns else None
+        self._shown.factor = float(batch.learning[0])
+        for action in self._scaling:  # before gradients: they are those of the scaled weights
+            action.run(cells)
         self._shown_leaves = self._leaves(cells, [*self._steps]) if learns else {}
         return cells
 
@@ -97,7 +109,8 @@ class BpttSimulator(LockstepSimulator):
             cells[name] = value.detach()
         for name, gradient in gradients.items():
             shape = self._layouts[name].shape
-            mean = -self._sizes[name] * gradient
+            size = self._sizes[name]
+            mean = -gradient * cells[size] if size else -gradient
             self._steps[name](cells, shape, _mean=mean, _factor=factor)
 
 
@@ -114,20 +127,22 @@ def forward_only(network: Network) -> Network:
     return bare
 
 
-def _eta(projection: Projection) -> float:
-    """Return the learning rate of a rule, in place of whose factors the gradient comes.
+def _eta(projection: Projection, dt: float) -> str:
+    """Return the cell of the learning rate of a rule, or "" where it has none.
 
     Raises
     ------
     DeviceError
-        If the rule has other parameters, or acts within a trial.
+        If the rule is anything but a product with an error, at the end of a trial.
     """
     rule = projection.rule
     assert rule is not None
-    if {*rule.parameters} - {ETA} or rule.traces or rule.when != "trial":
+    if "".join(rule.update.split()) not in PRODUCTS or rule.traces or rule.when != "trial":
         raise DeviceError(
             f"Projection {projection.name!r} learns by {rule.name!r}, in whose place a gradient "
             "through time cannot come; use rules.three_factor(eta), with an optimiser or without.",
             object=f"Projection {projection.name!r}",
         )
-    return float(rule.parameters.get(ETA, 1.0))
+    known = plastic.parameters(projection, dt)
+    names = [name for name in (f"{ETA}_syn", ETA) if name in known and ETA in rule.parameters]
+    return f"{projection.name}.{names[0]}" if names else ""

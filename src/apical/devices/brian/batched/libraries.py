@@ -2,7 +2,8 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,14 @@ class BatchLibrary(ABC):
     @abstractmethod
     def where(self, condition: Array, a: Array, b: Array) -> Array:
         """Return `a` where a condition is true, and `b` elsewhere."""
+
+    @abstractmethod
+    def opposite(self, condition: Array) -> Array:
+        """Return where a condition is false."""
+
+    def working(self) -> AbstractContextManager[None]:
+        """Context in which statements run."""
+        return nullcontext()
 
     @abstractmethod
     def function(self, name: str, function: Any, owner: Any) -> Callable[..., Any]:
@@ -158,6 +167,10 @@ class NumpyBatchLibrary(BatchLibrary):
         """Return `a` where a condition is true, and `b` elsewhere."""
         return np.where(condition, a, b)
 
+    def opposite(self, condition: Array) -> Array:
+        """Return where a condition is false."""
+        return np.logical_not(condition)
+
     def function(self, name: str, function: Any, owner: Any) -> Callable[..., Any]:
         """Return what one of Brian2's functions is here: its own for NumPy."""
         numpy_rt = importlib.import_module("brian2.codegen.runtime.numpy_rt")
@@ -254,6 +267,20 @@ class TorchBatchLibrary(BatchLibrary):
     def where(self, condition: Array, a: Array, b: Array) -> Array:
         """Return `a` where a condition is true, and `b` elsewhere."""
         return self.torch.where(condition, a, b)
+
+    def opposite(self, condition: Array) -> Array:
+        """Return where a condition is false."""
+        return self._functions["logical_not"](condition)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Context in which whole numbers meet others in the precision of this library."""
+        before = self.torch.get_default_dtype()
+        self.torch.set_default_dtype(self._types[self.dtype])
+        try:
+            yield
+        finally:
+            self.torch.set_default_dtype(before)
 
     def function(self, name: str, function: Any, owner: Any) -> Callable[..., Any]:
         """Return what one of Brian2's functions is here."""

@@ -84,7 +84,9 @@ class Program:
         """Variables that are read or written, by the names that they have in the statements."""
         self.written: dict[str, ArrayVariable] = {}
         """Variables that are written."""
-        self._space: dict[str, Any] = {"_where": library.where, "_hold": library.hold}
+        # the last is what Brian2 writes for 'not', which is no name in the statements
+        own = {"_where": library.where, "_hold": library.hold, "logical_not": library.opposite}
+        self._space: dict[str, Any] = dict(own)
         self._result = result
         self._find(looked_up, given)
         self._readers = {
@@ -190,12 +192,11 @@ class Program:
     def _line(self, statement: Any) -> str:
         """Return one statement in Python."""
         text = NumpyNodeRenderer(auto_vectorise=set()).render_expr(statement.expr)
+        if statement.op not in ("=", ":="):  # not in place, which would change what it was read of
+            text = f"{statement.var} {statement.op[:-1]} ({text})"
         if statement.var not in self.written:
-            operator = "=" if statement.op == ":=" else statement.op
-            return f"{statement.var} {operator} {text}"
+            return f"{statement.var} = {text}"
         name = statement.var
-        if statement.op not in ("=", ":="):
-            text = f"{name} {statement.op[:-1]} ({text})"
         dtype = np.dtype(self.written[name].dtype).name
         self._space[f"_{dtype}"] = np.dtype(dtype)
         shape = "()" if self.written[name].scalar else "_shape"

@@ -1,6 +1,7 @@
 """Stimuli, labels and learning factors of a batch of trials, which statements look up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,21 @@ class Shown:
             "randn": lambda: self._library.normal(self._rng, shape(self.n)),
             "poisson": lambda mean: self._library.poisson(self._rng, mean, shape(self.n)),
         }
+
+    @property
+    def moment(self) -> Mapping[str, Any]:
+        """The present state of the generator of random numbers."""
+        return self._rng.bit_generator.state
+
+    @contextmanager
+    def again(self, moment: Mapping[str, Any]) -> Iterator[None]:
+        """Context in which the numbers are drawn that were drawn from some moment on."""
+        generator = self._rng.bit_generator
+        now, generator.state = generator.state, moment
+        try:
+            yield
+        finally:
+            generator.state = now
 
     def draw(self, shape: tuple[int, ...]) -> Array:
         """Return random numbers from 0 to 1."""

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from brian2.core.variables import ArrayVariable
 
-from apical.devices.brian import build, plastic, reading, variables
+from apical._base.memory import check_memory
+from apical.devices.brian import build, live, plastic, reading, variables
 from apical.devices.brian.base import BrianSimulator, precision
-from apical.devices.brian.batched.actions import CLOCK, Action, Actions
+from apical.devices.brian.batched.actions import CLOCK, GRADED, Action, Actions
 from apical.devices.brian.batched.capture import CapturingDevice
 from apical.devices.brian.batched.libraries import Array, BatchLibrary
 from apical.devices.brian.batched.program import Cells, key
@@ -20,6 +21,7 @@ from apical.devices.brian.batched.surrogates import Surrogate
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
 from apical.errors import DataError, DeviceError
+from apical.language import fragments
 from apical.network.description import Network
 
 TICKS = "step_clock.timestep"
@@ -44,6 +46,8 @@ class LockstepSimulator(BrianSimulator):
     """
 
     _compiled = False
+    _remembers = False
+    """Whether every time step is kept until a batch ends."""
 
     def __init__(
         self,
@@ -81,6 +85,7 @@ class LockstepSimulator(BrianSimulator):
             for name, monitor in self._built.counters.items()
         }
         self._layouts = {name: wires.layout for name, wires in making.wires.items()}
+        self._read = live.description(self._built.brian_network)
         self._lasting = {
             f"{p.name}.{name}" for p in self.network.populations for name in p.model.lasting
         }
@@ -124,11 +129,35 @@ class LockstepSimulator(BrianSimulator):
             object="Device 'lockstep'",
         )
 
+    def _check_unchanged(self) -> None:
+        super()._check_unchanged()
+        now = live.description(self._built.brian_network)
+        late = {(name, "a delay"): any_delay(o) for name, o in self._built.objects.items()}
+        found = [*live.changes(self._read, now), *(key for key, is_so in late.items() if is_so)]
+        for owner, what in found:
+            raise DeviceError(
+                f"{owner!r} was given {what} after it was made, which device 'lockstep' cannot "
+                "take over: it reads Brian2's objects once; use device='runtime'.",
+                object=owner,
+            )
+
+    def _check_size(self, trials: int) -> None:
+        super()._check_size(trials)
+        n, steps = min(self.batch, trials), self._shown.steps if self._remembers else 1
+        values = sum(self._used[name].size for name in self._rows & {*self._used})
+        check_memory(
+            float(n) * values * steps * self.dtype.itemsize,  # at least
+            f"A batch of {n:,} trials with {values:,} numbers in each"
+            + fragments.when(self._remembers, f" of {steps:,} time steps"),
+            f"batch={self.batch:,} or the number of neurons",
+            object="Device 'lockstep'",
+        )
+
     # ---- running ---------------------------------------------------------------------------------
     def _run(self, block: Block) -> BlockResult:
         """Run a part of a block, batch after batch; Brian2's time starts at 0."""
         diary = _Diary(self)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), self.library.working():
             cells = self._cells()
             first, batches = 0, _batches(block, self.batch)
             for number, batch in enumerate(batches):
@@ -190,10 +219,11 @@ class LockstepSimulator(BrianSimulator):
         quiet = replace(block, learning=np.zeros(()))
         self._making.surrogate = surrogate
         try:
-            cells = self._cells()
-            leaves = self._leaves(cells, [p.name for p in self._built.network.projections])
-            cells = self._with_rows(cells, len(block))
-            self._show(cells, quiet, 0, None, opening=True)
+            with self.library.working():
+                cells = self._cells()
+                leaves = self._leaves(cells, [p.name for p in self._built.network.projections])
+                cells = self._with_rows(cells, len(block))
+                self._show(cells, quiet, 0, None, opening=True)
         finally:
             self._making.surrogate = None
         found = self._slopes(cells, block, leaves)
@@ -293,6 +323,8 @@ class LockstepSimulator(BrianSimulator):
         """Return cells without rows: of what lasts the mean of the trials, or their last."""
         found = {}
         for name, value in cells.items():
+            if name.endswith(GRADED):
+                continue  # the next batch may send no such spikes
             if name not in cells.rows:
                 found[name] = value
             elif name in self._lasting and cells.n > 1 and _is_float(self._used.get(name)):
@@ -317,6 +349,12 @@ def _variables(built: build.Built) -> Iterator[tuple[str, ArrayVariable]]:
         for variable in (*item.variables.values(), *item.clock.variables.values()):
             if isinstance(variable, ArrayVariable) and not variable.name.endswith("space"):
                 yield key(variable), variable
+
+
+def any_delay(item: Any) -> bool:
+    """Say whether events cross any synapse of an object of Brian2's late."""
+    delays = [pathway.variables["delay"] for pathway in getattr(item, "_pathways", ())]
+    return any(np.any(np.asarray(delay.get_value()) != 0) for delay in delays)
 
 
 def _is_float(variable: ArrayVariable | None) -> bool:

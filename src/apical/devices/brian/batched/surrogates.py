@@ -46,13 +46,17 @@ class Surrogate:
                 parameter="surrogate",
             )
 
-    def spikes(self, distance: Array, allowed: Array, gain: Array | None, owner: str) -> Array:
+    def spikes(
+        self, distance: Array, spiked: Array, allowed: Array, gain: Array | None, owner: str
+    ) -> Array:
         """Return spikes as numbers through which gradients pass.
 
         Parameters
         ----------
         distance
             From threshold, above 0 where a neuron spikes.
+        spiked
+            Whether it does.
         allowed
             Whether it may spike: it is not refractory.
         gain
@@ -77,7 +81,6 @@ class Surrogate:
                 f"{', '.join(map(repr, SLOPES))}.",
                 object=owner,
             )
-        step = (distance.detach() > 0) & allowed
         # worth the step, with the derivative of slope * distance
         through = slope * allowed * (distance - distance.detach())
-        return step.to(distance.dtype) + through
+        return spiked.to(distance.dtype) + through

@@ -143,7 +143,7 @@ class Delivery:
         """Return what arrives through synapses each of which may fail."""
         wires, library = self._wires, self._wires.library
         shape = (cells.n, *wires.layout.shape)
-        release = self._draw(shape) < wires.projection.release
+        release = self._draw(shape) < cells[wires.cell("release")]
         sent = library.hold(release & wires.layout.lifted(events), library.dtype, shape)
         if self._keep:
             cells[wires.cell("sent")] = sent
