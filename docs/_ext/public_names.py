@@ -222,6 +222,7 @@ ERRANDS = (
             "runs.run",
             "runs.open",
             "runs.directory",
+            "runs.final_weights",
             "runs.analysis",
             "runs.learning",
             "runs.measures",

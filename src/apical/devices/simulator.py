@@ -774,7 +774,7 @@ class Simulator(Protocol):
         Raises
         ------
         ParameterError
-            If a sparse projection does not fit into free memory so; use `Closing.synapses`.
+            If a sparse projection does not fit into free memory so; use `synapses`.
 
         Examples
         --------
@@ -788,6 +788,35 @@ class Simulator(Protocol):
         Traceback (most recent call last):
             ...
         apical.errors.exceptions.WiringError: The network has no projection 'hidden_to_output'; ...
+        """
+
+    def synapses(self, projection: Projection | str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the synapses of a projection: presynaptic and postsynaptic neurons, and weights.
+
+        Their memory goes with the synapses that exist. They are ordered by presynaptic neuron, and
+        within one by postsynaptic neuron.
+
+        Parameters
+        ----------
+        projection
+            The projection, or its name.
+
+        Returns
+        -------
+        tuple
+            ``(i, j, w)``, each of shape (n_synapses,).
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> x = net.add(ap.Stimulus("stimulus", 3, ap.encoding.Graded()))
+        >>> y, some = net.add(ap.Rate("output", 3)), ap.connectivity.OneToOne()
+        >>> _ = net.connect(x, y, weights=ap.Identity(0.5), connectivity=some)
+        >>> with ap.simulate(net, "array") as simulator:
+        ...     i, j, w = simulator.synapses("stimulus_to_output")
+        >>> i.tolist(), j.tolist(), w.tolist()
+        ([0, 1, 2], [0, 1, 2], [0.5, 0.5, 0.5])
         """
 
     def load(self, weights: Mapping[str, np.ndarray] | Path | str) -> None:
@@ -926,41 +955,18 @@ class Closing:
         """Remove what lies outside this process."""
 
     def synapses(self, projection: Projection | str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the synapses of a projection: presynaptic and postsynaptic neurons, and weights.
-
-        Their memory goes with the synapses that exist. They are ordered by presynaptic neuron, and
-        within one by postsynaptic neuron.
-
-        Parameters
-        ----------
-        projection
-            The projection, or its name.
-
-        Returns
-        -------
-        tuple
-            ``(i, j, w)``, each of shape (n_synapses,).
-
-        Examples
-        --------
-        >>> import apical as ap
-        >>> net = ap.Network()
-        >>> x = net.add(ap.Stimulus("stimulus", 3, ap.encoding.Graded()))
-        >>> y, some = net.add(ap.Rate("output", 3)), ap.connectivity.OneToOne()
-        >>> _ = net.connect(x, y, weights=ap.Identity(0.5), connectivity=some)
-        >>> with ap.simulate(net, "array") as simulator:
-        ...     i, j, w = simulator.synapses("stimulus_to_output")
-        >>> i.tolist(), j.tolist(), w.tolist()
-        ([0, 1, 2], [0, 1, 2], [0.5, 0.5, 0.5])
-        """
+        """Return the synapses of a projection, and their weights; see `Simulator.synapses`."""
         name = projection.name if isinstance(projection, Projection) else projection
         known = self.network.projection(name)
         edges = self.network.edges(known)
-        if isinstance(known.weights, ReadBackwards) or edges is None:
+        if edges is None:
             weights = self.weights(name)
             exists = self.network.existing(known)
             i, j = np.nonzero(np.ones(weights.shape, bool) if exists is None else exists)
             return i.astype(np.int32), j.astype(np.int32), weights[i, j]
+        if isinstance(known.weights, ReadBackwards):
+            forward = self.synapses(known.weights.projection)[2]
+            return edges.pre, edges.post, drawing.read_backwards(known, self.network.seed, forward)
         return edges.pre, edges.post, edges.each(self._held(name))
 
     def weights(self, projection: Projection | str) -> np.ndarray:

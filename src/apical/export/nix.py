@@ -230,9 +230,9 @@ def _add_synapses(nix: NixFile, records: Records, arrays: Any, parent: Any) -> N
         one, kind = records.synapses[name], "apical.synapses"
         section = nix.section(nix.group(parent, "sections"), f"synapses.{name}", kind, **row)
         pre, post = one.edges()
-        values = {"pre_unit": pre, "post_unit": post, "weight": one.weights[pre, post]}
+        values = {"pre_unit": pre, "post_unit": post, "weight": one.each(one.weights)}
         if one.initial is not None:
-            values["initial_weight"] = one.initial[pre, post]
+            values["initial_weight"] = one.each(one.initial)
         for key, of_synapses in values.items():
             array = nix.entity(arrays, f"synapses.{name}.{key}", kind)
             nix.data(array, of_synapses)

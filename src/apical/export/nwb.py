@@ -260,11 +260,11 @@ def _projections(pynwb: Any, records: Records) -> Any:
     for name, text, values in (
         ("pre_unit", "Presynaptic unit of each synapse", [pre for _, (pre, _) in every]),
         ("post_unit", "Postsynaptic unit of each synapse", [post for _, (_, post) in every]),
-        ("weight", "Weight of each synapse now", [one.weights[edge] for one, edge in every]),
+        ("weight", "Weight of each synapse now", [one.each(one.weights) for one, _ in every]),
         (
             "initial_weight",
             "Weight of each synapse before learning",
-            [one.before[edge] for one, edge in every],
+            [one.each(one.before) for one, _ in every],
         ),
     ):
         unit = "dimensionless" if "weight" in name else "index in its population, from 0"

@@ -97,7 +97,7 @@ def _populations(records: Records) -> dict[str, Units]:
     """Return the recorded populations, and those that projections join besides."""
     found = dict(records.units)
     for one in records.synapses.values():
-        for name, kind, n in zip((one.pre, one.post), one.kinds, one.weights.shape, strict=True):
+        for name, kind, n in zip((one.pre, one.post), one.kinds, one.shape, strict=True):
             found.setdefault(name, Units(kind, np.zeros(n, np.int8)))
     return found
 
@@ -145,13 +145,13 @@ def _write_edges(records: Records, folder: Path, text: str) -> None:
             group["edge_type_id"] = np.full(n, number, np.uint64)
             group["edge_group_id"] = np.zeros(n, np.uint32)
             group["edge_group_index"] = np.arange(n, dtype=np.uint64)
-            group["0/syn_weight"] = one.weights[pre, post]
-            group["0/initial_weight"] = one.before[pre, post]
+            group["0/syn_weight"] = one.each(one.weights)
+            group["0/initial_weight"] = one.each(one.before)
             group["0/delay"] = np.full(n, one.delay, np.float32)
             group["0/delay"].attrs["units"] = "ms"
             for key, ends, count in (
-                ("source_to_target", pre, one.weights.shape[0]),
-                ("target_to_source", post, one.weights.shape[1]),
+                ("source_to_target", pre, one.shape[0]),
+                ("target_to_source", post, one.shape[1]),
             ):
                 _write_index(group.create_group(f"indices/{key}"), ends, count)
 

@@ -341,17 +341,16 @@ def _signals(records: Records) -> Iterator[pandas.DataFrame]:
 def _synapses(records: Records) -> Iterator[pandas.DataFrame]:
     names = list(records.synapses)
     for name, one in records.synapses.items():
-        pre, post = one.edges()
+        (pre, post), now, before = one.edges(), one.each(one.weights), one.each(one.before)
         for part in session.portions(len(pre)) if len(pre) else (slice(0, 0),):
-            chosen = pre[part], post[part]
-            weights = one.weights[chosen]
+            weights = now[part]
             yield pandas.DataFrame(
                 {
                     "projection": _same(name, names, len(weights)),
-                    "pre": chosen[0].astype(np.int32),
-                    "post": chosen[1].astype(np.int32),
+                    "pre": pre[part].astype(np.int32),
+                    "post": post[part].astype(np.int32),
                     "weight": weights.astype(np.float64),
-                    "initial_weight": one.before[chosen].astype(np.float64),
+                    "initial_weight": before[part].astype(np.float64),
                     "delay_ms": np.full(len(weights), one.delay),
                 }
             )

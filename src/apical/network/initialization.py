@@ -238,6 +238,25 @@ def magnitudes(projection: Projection, seed: int) -> np.ndarray:
     return drawn if shared is None else shared.dense(shared.of(drawn.T)).T
 
 
+def read_backwards(projection: Projection, seed: int, forward: np.ndarray) -> np.ndarray:
+    """Return weights that follow those of a sparse projection, in the order of its own `edges`.
+
+    Parameters
+    ----------
+    projection, seed
+        The projection, whose weights are `ReadBackwards`, and the seed of its network.
+    forward
+        Weights of the synapses that they follow, in the order of the edges of these.
+    """
+    source, joined = projection.weights, edges(projection, seed)
+    assert isinstance(source, ReadBackwards) and joined is not None
+    followed = edges(source.projection, seed)
+    assert followed is not None
+    fixed = magnitudes(projection, seed)
+    each = fixed[joined.pre, joined.post] if fixed.shape == joined.shape else fixed.ravel()
+    return source.made(forward[followed.transposed()[1]], each)
+
+
 def polarity(projection: Projection, seed: int) -> np.ndarray | None:
     """Return the signs (Dale's law) of presynaptic neurons, 1 or -1, shape (n_pre,), or None.
 

@@ -371,6 +371,10 @@ class ReadBackwards(WeightSource):
             Weights of `projection` now, shape (n_post, n_pre).
         magnitudes
             Fixed magnitudes drawn by the network, shape (n_pre, n_post).
+
+        Notes
+        -----
+        Both may also be values of the same synapses, shape (n_synapses,), and so is the result.
         """
 
 

@@ -222,10 +222,10 @@ class Records:
                 f"shape {values.shape}",
             )
         for name, synapses in self.synapses.items():
-            for end, n in zip((synapses.pre, synapses.post), synapses.weights.shape, strict=True):
-                units = len(self.units[end]) if end in self.units else n
+            for end, size in zip((synapses.pre, synapses.post), synapses.shape, strict=True):
+                units = len(self.units[end]) if end in self.units else size
                 of = f"weights from {synapses.pre!r} to {synapses.post!r} that fit {units} units"
-                require(n == units, "Records", f"synapses[{name!r}]", of, f"{n} of {end!r}")
+                require(size == units, "Records", f"synapses[{name!r}]", of, f"{size} of {end!r}")
 
     def _check_population(self, parameter: str, name: str, population: str) -> None:
         require(

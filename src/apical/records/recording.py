@@ -15,6 +15,7 @@ from apical.devices.outputs import outputs
 from apical.devices.simulator import Block, BlockResult, Simulator, left_as_it_was
 from apical.errors import ParameterError
 from apical.network.description import Network
+from apical.network.initialization import read_backwards
 from apical.neurons.base import Population
 from apical.neurons.encoding import decisions
 from apical.projections.projection import Projection, ReadBackwards
@@ -216,11 +217,14 @@ def _signs(simulator: Simulator, network: Network, population: Population) -> np
     """Return the type of each neuron (excitatory, inhibitory, mixed), or its error's sign."""
     if population.is_paired:
         return np.repeat(np.array([1, -1], np.int8), population.size // 2)
-    sent = [simulator.weights(p) for p in network.driving if p.pre is population]
-    if not sent:
-        return np.zeros(population.size, np.int8)
-    w = np.concatenate(sent, axis=1)
-    excites, inhibits = (w > 0).any(axis=1), (w < 0).any(axis=1)
+    excites, inhibits = np.zeros((2, population.size), bool)
+    for p in network.driving:
+        if p.pre is population and network.edges(p) is None:
+            w = simulator.weights(p)
+            excites, inhibits = excites | (w > 0).any(axis=1), inhibits | (w < 0).any(axis=1)
+        elif p.pre is population:
+            pre, _, each = simulator.synapses(p)
+            excites[pre[each > 0]] = inhibits[pre[each < 0]] = True
     return excites.astype(np.int8) * ~inhibits - inhibits.astype(np.int8) * ~excites
 
 
@@ -250,17 +254,19 @@ def synapses_of(simulator: Simulator) -> dict[str, Synapses]:
     and its weight is 0, as in one-to-one connections: it never has an effect.
     """
     network = simulator.network
-    return {
-        p.name: _of_projection(network, p, np.asarray(simulator.weights(p)))
-        for p in network.projections
-    }
+    return {p.name: _of_projection(simulator, network, p) for p in network.projections}
 
 
-def _of_projection(network: Network, projection: Projection, weights: np.ndarray) -> Synapses:
-    exists = network.existing(projection)
+def _of_projection(simulator: Simulator, network: Network, projection: Projection) -> Synapses:
+    joined = network.edges(projection)
+    if joined is None:
+        weights = np.asarray(simulator.weights(projection))
+        exists = network.existing(projection)
+    else:
+        weights, exists = simulator.synapses(projection)[2], None
     learns = projection.rule is not None
     follows = isinstance(projection.weights, ReadBackwards)
-    if exists is None and not (learns or follows) and not weights.all():
+    if joined is None and exists is None and not (learns or follows) and not weights.all():
         exists = weights != 0
     initial = _initial(network, projection) if learns or follows else None
     return Synapses(
@@ -274,13 +280,19 @@ def _of_projection(network: Network, projection: Projection, weights: np.ndarray
         projection.delay,
         dict(projection.carries),
         projection.rule.name if projection.rule else "",
+        joined,
     )
 
 
 def _initial(network: Network, projection: Projection) -> np.ndarray:
     source = projection.weights
+    joined = network.edges(projection)
     if not isinstance(source, ReadBackwards):
-        return network.initial_weights(projection)
+        drawn = network.initial_state(projection)
+        return drawn if joined is None else joined.each(drawn)
+    if joined is not None:
+        forward = _initial(network, source.projection)
+        return read_backwards(projection, network.seed, forward)
     drawn = network.initial_weights(source.projection)
     return source.made(drawn, network.magnitudes(projection))
 

@@ -637,7 +637,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         arrays = reading.read_arrays(path)
         for name, values in arrays.items():
             if path.name == WEIGHTS or (path.name == CHECKPOINT and name.endswith(".w")):
-                wrong = schemas.wrong_weights(values, (2,) if path.name == WEIGHTS else (1, 2))
+                wrong = schemas.wrong_weights(values)
                 if wrong:
                     raise UnreadableError(path, f"weights {shown(name)} {wrong}")
         return arrays

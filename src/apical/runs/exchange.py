@@ -84,7 +84,6 @@ def _accuracy(run: TrainedRun, network: Network, n: int, *, trained: bool) -> fl
     experiment = run.prepared.experiment
     with simulate(network, DEVICE, dt=experiment.dt, dtype=experiment.dtype) as simulator:
         if trained:
-            own = simulator.state
-            simulator.load({name: w for name, w in run.weights.items() if f"{name}.w" in own})
+            simulator.load(run.weights.loadable(simulator))
         samples = run.data.subset(None, n).test
         return evaluated(simulator, samples, experiment.epochs).accuracy

@@ -34,6 +34,7 @@ from apical.runs.directory import (
     read_metrics,
 )
 from apical.runs.experiment import Prepared, prepare_recorded, read_experiment
+from apical.runs.final_weights import FinalWeights, checked_weights
 from apical.runs.manifest import CONFIG
 
 RECORDS = "records.npz"
@@ -53,7 +54,8 @@ class TrainedRun:
     prepared
         Its experiment, model, data and network.
     weights
-        Final weights, by name of projection, shape (n_pre, n_post).
+        Final weights, by name of projection, shape (n_pre, n_post). A matrix of a sparse
+        projection is made when it is asked for; ``weights.held`` has a value for each weight.
 
     See Also
     --------
@@ -81,7 +83,7 @@ class TrainedRun:
     config: Mapping[str, Any]
     summary: Mapping[str, Any]
     prepared: Prepared
-    weights: Mapping[str, np.ndarray]
+    weights: FinalWeights
 
     @property
     def name(self) -> str:
@@ -156,8 +158,7 @@ class TrainedRun:
         simulator = self.prepared.looking(record, traces)
         if untrained:
             return simulator
-        own = simulator.state  # transposed weights are those of another projection
-        simulator.load({name: w for name, w in self.weights.items() if f"{name}.w" in own})
+        simulator.load(self.weights.loadable(simulator))
         return simulator
 
     def record(
@@ -322,15 +323,7 @@ def open_run(path: Path | str, *, trust: Path | str | None = None) -> TrainedRun
     if manifest is not None:
         manifest.check(*FINISHED)
     prepared = prepare_recorded(path, read_experiment(path), trust=trust)
-    weights, network = read_arrays(path / WEIGHTS), prepared.network
-    shapes = {p.name: p.shape for p in network.projections}
-    for name, shape in shapes.items():
-        if name not in weights or weights[name].shape != shape:
-            got = weights[name].shape if name in weights else "none"
-            raise RunError(
-                f"{path / WEIGHTS} is damaged: weights of {name!r} must have shape {shape}, got "
-                f"{got}."
-            )
+    weights = checked_weights(prepared.network, read_arrays(path / WEIGHTS), path / WEIGHTS)
     return TrainedRun(path, config, read_json(path / SUMMARY), prepared, weights)
 
 

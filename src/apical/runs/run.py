@@ -26,6 +26,7 @@ from apical.runs.experiment import (
     read_experiment,
     versions,
 )
+from apical.runs.final_weights import weights_of
 from apical.runs.stored_network import as_data
 from apical.runs.threads import blas_threads, same_threads
 from apical.training.loop import Evaluation, Plan, evaluated, steps
@@ -299,7 +300,7 @@ def _carry_on(
                 raise Stopped
         bar.describe("evaluating")
         final = evaluated(simulator, data.test, plan.epochs)
-    weights = {p.name: simulator.weights(p) for p in prepared.network.projections}
+    weights = weights_of(simulator)
     if draw:
         from apical.runs import figures  # matplotlib, which nothing else here needs
 

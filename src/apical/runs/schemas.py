@@ -198,17 +198,16 @@ class Progress:
     changed: Sequence[Line] = ()
 
 
-def wrong_weights(weights: np.ndarray, dims: tuple[int, ...] = (2,)) -> str:
+def wrong_weights(weights: np.ndarray) -> str:
     """Return what is wrong with an array of weights from a file; "" if nothing is.
 
     They are real numbers of single or double precision, one for each pair of neurons, finite, and
-    not above `LARGEST_WEIGHT`; with 1 dimension, where `dims` allows it, one for each synapse.
+    not above `LARGEST_WEIGHT`; or, with 1 dimension, one for each synapse of a sparse projection.
     """
     if weights.dtype not in (np.float32, np.float64):
         return f"must be of float32 or float64, and are of {weights.dtype}"
-    if weights.ndim not in dims:
-        wanted = " or ".join(map(str, dims))
-        return f"must have {wanted} dimensions, and have the shape {weights.shape}"
+    if weights.ndim not in (1, 2):
+        return f"must have 1 or 2 dimensions, and have the shape {weights.shape}"
     if not np.isfinite(weights).all():
         return "must be finite, and are not"
     if weights.size and np.abs(weights).max() > LARGEST_WEIGHT:
