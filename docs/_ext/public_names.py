@@ -259,7 +259,7 @@ ERRANDS = (
         "Dynamic locality check",
         "Perturb neurons, synapses and labels of a running network; see what changes.",
         ("locality_check", "locality_check.report", "locality_check.budget"),
-        ("locality_check.causes", "locality_check.causality"),
+        ("locality_check.causes", "locality_check.causality", "locality_check.matrices"),
     ),
     Errand(
         "scripts",

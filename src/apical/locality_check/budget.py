@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from apical.network.description import Network
+from apical.projections.projection import Projection
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,12 @@ def chosen_neurons(
             yield name, int(k)
 
 
+def n_places(network: Network, projection: Projection) -> int:
+    """Return the number of pairs of neurons at which a projection may have a synapse."""
+    edges = network.edges(projection)
+    return projection.pre.size * projection.post.size if edges is None else len(edges)
+
+
 def chosen_synapses(
     network: Network,
     state: Mapping[str, np.ndarray],
@@ -126,11 +133,13 @@ def chosen_synapses(
         Chooses.
     """
     known = [p for p in network.projections if f"{p.name}.w" in state]
-    taken = shares({p.name: p.pre.size * p.post.size for p in known}, total)
+    taken = shares({p.name: n_places(network, p) for p in known}, total)
     for p in known:
         weights = state[f"{p.name}.w"]
         sends = active.get(p.pre.name, np.ones(p.pre.size, bool))[:, np.newaxis]
-        wanted = rng.random(p.shape) + (weights != 0) + 2 * sends
+        wanted, edges = rng.random(p.shape) + (weights != 0) + 2 * sends, network.edges(p)
+        if edges is not None:
+            wanted[~edges.mask] = -1  # last, and there are no more places than synapses
         for flat in np.argsort(-wanted, axis=None)[: taken[p.name]]:
             i, j = np.unravel_index(flat, p.shape)
             yield p.name, int(i), int(j)
@@ -184,7 +193,7 @@ class Tally:
     def said(self) -> str:
         """What was perturbed, in words."""
         sizes = sum(p.size for p in self.network.populations if p.role != "bias")
-        pairs = sum(p.pre.size * p.post.size for p in self.network.projections)
+        pairs = sum(n_places(self.network, p) for p in self.network.projections)
         neurons = _of(len(self.neurons), sizes, "neurons")
         synapses = _of(len(self.synapses), pairs, "synapses")
         when = "over a whole trial"

@@ -100,6 +100,9 @@ def balanced(
     only_silent = projection.pre.is_spiking or silent.sum() >= min(3, len(silent))
     change = rng.normal(size=weights.shape)
     change[:, ~weights.any(0)] = 0  # a sum of exactly 0 may be where a response bends
+    edges = network.edges(projection)
+    if edges is not None and only_silent:
+        change[~edges.mask] = 0
     if only_silent:
         change[~silent] = 0
     else:

@@ -15,7 +15,9 @@ from apical.devices import Block, BlockResult, Simulator, simulate
 from apical.devices.simulator import Steps
 from apical.errors import ApicalError, DeviceError, LocalityError, ParameterError
 from apical.locality_check.causes import Outcome
+from apical.locality_check.matrices import in_matrices
 from apical.network.description import Network
+from apical.projections.edges import Edges
 from apical.projections.projection import Projection
 
 Make = Callable[..., Simulator]
@@ -123,14 +125,14 @@ class Shown:
         return replace(self.block(n, first), index=0, phase="train", epoch=0)
 
 
-def _check_connectivity(network: Network) -> None:
-    """Raise if not all synapses of a network exist: those that do are perturbed by position."""
-    partly = [p.name for p in network.projections if p.shared or not p.connectivity.is_full]
-    if partly:
+def _check_sharing(network: Network) -> None:
+    """Raise if synapses share weights: single ones cannot be perturbed."""
+    shared = [p.name for p in network.projections if p.shared]
+    if shared:
         raise ParameterError(
-            f"The dynamic check perturbs synapses of full projections, but {listed(partly)} "
-            "have a connectivity or share weights; check without --dynamic, or use missing= of the "
-            "projections.",
+            "The dynamic check perturbs one synapse and looks at what else changes, but synapses "
+            f"of {listed(shared)} share weights, so that none can be changed alone; check without "
+            "--dynamic, which finds sharing not local, or leave shared out.",
             object="locality_check",
             parameter="network",
         )
@@ -153,11 +155,12 @@ class Subject:
 
     def __init__(self, network: Network, device: str, make: Make, shown: Shown) -> None:
         self.network, self.device, self.make, self.shown = network, device, make, shown
-        _check_connectivity(network)
+        _check_sharing(network)
         self.simulator = self._made(network, make)
         self.batch = self.simulator.batch
         self.start = self.simulator.state
         self._check_state()
+        self.simulator = in_matrices(self.simulator, network)
 
     @property
     def is_scripted(self) -> bool:
@@ -313,7 +316,15 @@ def _difference(wanted: Network, got: Network) -> str:
     for name in (*known, *found):
         if name not in known or name not in found or not _alike(known[name], found[name]):
             return f"projection {name!r}"
+        if not _same_edges(wanted.edges(name), got.edges(name)):
+            return f"synapses of projection {name!r}"
     return ""
+
+
+def _same_edges(one: Edges | None, other: Edges | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.shape == other.shape and one.same_as(other)
 
 
 def _alike(one: Projection, other: Projection) -> bool:

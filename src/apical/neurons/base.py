@@ -135,8 +135,11 @@ class Population(ABC):
 
     Parameters
     ----------
-    name, size
-        Its name, and its number of neurons.
+    name
+        Its name.
+    size
+        Number of neurons; by default that of `shape`. A class with fields of its own that have no
+        default requires it: ``size: Count = field()``.
     shape
         Arrangement of the neurons: ``(rows, columns)``, ``(maps, rows, columns)`` of feature maps
         or colours, or ``(n,)``. Its product is `size`; neurons are counted along the last axis
@@ -171,6 +174,8 @@ class Population(ABC):
     >>> neurons = Quadratic("hidden", 10, tau=20.0)
     >>> neurons.is_spiking, neurons.role
     (True, 'neurons')
+    >>> Quadratic("hidden", shape=(3, 4)).size
+    12
     >>> Quadratic("hidden", 0)  # doctest: +ELLIPSIS, +NORMALIZE_WHITESPACE
     Traceback (most recent call last):
         ...
@@ -179,7 +184,7 @@ class Population(ABC):
     """
 
     name: str
-    size: Count
+    size: Count = None  # type: ignore[assignment]  # until it is taken from the shape
     shape: tuple[Count, ...] | None = field(default=None, kw_only=True, repr=False)
     positions: Annotated[np.ndarray, Array((2,), finite=True)] | None = field(
         default=None, kw_only=True, repr=False, compare=False
@@ -189,6 +194,11 @@ class Population(ABC):
         check_fields(self)
         # lower case: array arguments of compiled CUDA programs lose their capitals
         check_name(self.name, "population", type(self).__name__, "a population")
+        if self.size is None:
+            wanted = "one whole number >= 1, unless a shape is given"
+            require(self.shape is not None, described(self), "size", wanted, "neither")
+            size = fitting(prod(self.shape or ()), Count, described(self), "size")
+            object.__setattr__(self, "size", size)
         if self.shape is not None:
             fits = len(self.shape) <= 3 and prod(self.shape) == self.size
             wanted = f"of 1 to 3 numbers whose product is the size, {self.size}"

@@ -1,10 +1,10 @@
 """Relay neurons: pass on the dendritic feedback of another population as spikes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self, final
 
-from apical._base.parameters import Positive
+from apical._base.parameters import Count, Positive
 from apical.errors import WiringError
 from apical.language.fragments import lines, when
 from apical.neurons.base import INFINITE, NeuronModel, Population
@@ -65,6 +65,7 @@ class Relay(Population):
 
     role: ClassVar[Role] = "relay"
 
+    size: Count = field()
     of: Population
     theta: Positive = 1.0
 
