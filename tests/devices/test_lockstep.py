@@ -11,6 +11,7 @@ import apical as ap
 from apical import Block, Network, connectivity, rules, simulate
 from apical._base import memory
 from apical.data.events import from_pairs
+from apical.devices.brian import plastic
 from apical.devices.brian.batched.capture import read
 from apical.devices.brian.batched.program import Program
 from apical.devices.simulator import BlockResult, Simulator
@@ -96,7 +97,7 @@ def test_every_two_kinds_meet_as_in_runtime(case: every_kind.Case) -> None:
 @pytest.mark.parametrize("case", some(every_kind.RATES, 1))
 def test_rates_in_time_are_those_of_runtime(case: every_kind.Case) -> None:
     net = every_kind.rates(*case)
-    if any(p.explores for p in net.projections) or any(p.unreliable for p in net.populations):
+    if any(map(plastic.draws, net.projections)) or any(p.unreliable for p in net.populations):
         pytest.skip("it draws random numbers")
     assert_is_runtime(net)
 
@@ -104,7 +105,7 @@ def test_rates_in_time_are_those_of_runtime(case: every_kind.Case) -> None:
 @pytest.mark.parametrize("name", [k for k in every_kind.OPTIONS if k not in ("noise",)])
 def test_whatever_neurons_and_synapses_may_be_is_that_of_runtime(name: str) -> None:
     net = every_kind.OPTIONS[name]()
-    if any(p.release < 1 or p.levels for p in net.projections):
+    if any(map(plastic.draws, net.projections)):
         pytest.skip("it draws random numbers")
     assert_is_runtime(net)
 
