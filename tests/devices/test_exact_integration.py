@@ -332,6 +332,7 @@ NEARLY: dict[str, tuple[dict[str, Any], Callable[[], Network], str]] = {
     "partial_feedback": ({"share": 1 - TINY}, spiking, "runtime"),
     "quantised_error": ({"levels": 2**24 - 1}, graded, "array"),
     "redrawn_feedback": ({"every": 10**9}, spiking, "runtime"),
+    "shared_weights": ({}, graded, ""),  # has no neutral value: weights are shared, or not
     "sign_concordant": ({}, graded, ""),  # has no neutral value
     "sign_only": ({}, graded, ""),  # has no neutral value
     "sparse_feedback": ({"wires": 3}, spiking, "runtime"),
