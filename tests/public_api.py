@@ -720,6 +720,8 @@ def working(name: str) -> dict[str, Any]:
     function = callables()[name]
     given = OF_CALL.get(name, dict)()
     for parameter in parameters(function):
+        if parameter.name == "size" and parameter.default is None:  # or a shape
+            given.setdefault("size", OF_PARAMETER["size"]())
         if parameter.default is not inspect.Parameter.empty or parameter.name in given:
             continue
         if parameter.name == "network":

@@ -197,7 +197,9 @@ def test_scorecard_tables_and_exports_count_the_synapses_that_exist() -> None:
         found = synapses_of(simulator)["stimulus_to_hidden"]
         i, j, w = simulator.synapses("stimulus_to_hidden")
     assert len(found) == 8
-    assert np.array_equal(found.weights[i, j], w)
+    assert np.array_equal(found.weights, w) and found.shape == (6, 4)
+    assert found.joined is not None
+    assert np.array_equal([found.joined.pre, found.joined.post], [i, j])
     assert size.n_stored(net.projection("stimulus_to_hidden")) == 8
     (full,) = audit(partly_joined(c.AllToAll(), (4,))).about("connectivity")
     assert full.subject != "stimulus_to_hidden" and "all neurons" in full.reason

@@ -95,7 +95,7 @@ def spoilt(value: float) -> Callable[[np.ndarray], np.ndarray]:
         (lambda w: w.astype(np.int64), "must be of float32 or float64, and are of int64"),
         (lambda w: w.astype(np.complex64), "no plain numbers"),
         (lambda w: w.astype("U9"), "must be of float32 or float64"),
-        (lambda w: w.ravel(), "must have 2 dimensions"),
+        (lambda w: w.ravel(), r"must have shape \(4, 3\), got \(12,\)"),
         (lambda w: w.T, "must have shape"),
         (lambda w: w[:0], "must have shape"),
     ],
