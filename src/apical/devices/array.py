@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from apical._base.bibliography import cite
 from apical._base.parameters import Count
-from apical.devices import lacks
 from apical.devices.device import Device, Form, Options
-from apical.devices.needs import Diagnosis, Looked, Machine, learning, named
+from apical.devices.needs import Diagnosis, Looked, Machine, learning, named, on_torch
 from apical.devices.simulator import Simulator
 from apical.network.description import Network
 
@@ -60,16 +59,8 @@ def _check(network: Network, options: ArrayOptions) -> None:
 
 
 def _diagnose(machine: Machine) -> Iterator[Looked]:
-    torch = named("torch", "PyTorch")
-    cards = lacks.lacks_of_torch_cuda(machine.gpus, machine.gpus_problem)
     yield Diagnosis(NAME, "numpy", named("numpy"), ()), learning(NAME)
-    for form, missing in (
-        ("torch", (*lacks.lacks_of_torch(),)),
-        ("torch:cuda", (*lacks.lacks_of_torch(), *cards)),
-    ):
-        # if PyTorch is installed, it knows best which cards it can use
-        found = Diagnosis(NAME, form, torch, missing, knows_best=bool(torch and missing))
-        yield found, learning(NAME, library=form)
+    yield from on_torch(NAME, machine)
 
 
 DEVICE = Device(

@@ -8,7 +8,7 @@ from apical._base.bibliography import cite
 from apical._base.parameters import Count, Positive
 from apical.devices import lacks
 from apical.devices.device import Device, Form
-from apical.devices.needs import Diagnosis, Looked, Machine, learning, named
+from apical.devices.needs import Diagnosis, Looked, Machine, learning, named, on_torch
 from apical.devices.of_brian import BrianOptions, building, check_brian
 from apical.devices.simulator import Simulator
 from apical.errors import DeviceError
@@ -136,17 +136,9 @@ def _check_transport(network: Network, options: LockstepOptions) -> None:
 
 
 def _diagnose(machine: Machine) -> Iterator[Looked]:
-    brian, torch = named("Brian2"), named("torch", "PyTorch")
-    missing = (*lacks.lacks_of_brian2(),)
-    cards = lacks.lacks_of_torch_cuda(machine.gpus, machine.gpus_problem)
+    brian, missing = named("Brian2"), (*lacks.lacks_of_brian2(),)
     yield Diagnosis(NAME, "numpy", brian, missing), learning(NAME)
-    for form, more in (
-        ("torch", (*lacks.lacks_of_torch(),)),
-        ("torch:cuda", (*lacks.lacks_of_torch(), *cards)),
-    ):
-        known = bool(torch and more)
-        found = Diagnosis(NAME, form, (*brian, *torch), (*missing, *more), knows_best=known)
-        yield found, learning(NAME, library=form)
+    yield from on_torch(NAME, machine, brian, missing)
 
 
 DEVICE = Device(

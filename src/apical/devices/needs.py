@@ -3,12 +3,12 @@
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from apical._base import compilers
-from apical.devices.lacks import Lack
+from apical.devices.lacks import Lack, lacks_of_torch, lacks_of_torch_cuda
 from apical.devices.surroundings import Answer, Gpu, Toolkit, ask, installed
 
 PATIENCE = 180.0
@@ -123,6 +123,33 @@ def compile_cpp() -> Answer:
         path = compilers.found() or compilers.name()
         built = ask([path, *compilers.FLAGS, str(source), "-o", str(program)], PATIENCE)
         return built if built.problem else _expecting("2", ask([str(program)]))
+
+
+def on_torch(
+    device: str,
+    machine: Machine,
+    found: tuple[str, ...] = (),
+    missing: tuple[Lack, ...] = (),
+) -> Iterator[Looked]:
+    """Yield the variants of a device on PyTorch: on the CPU, and on a graphics card.
+
+    Parameters
+    ----------
+    device, machine
+        The name of the device, and the machine.
+    found, missing
+        What the device needs besides PyTorch.
+    """
+    torch = named("torch", "PyTorch")
+    cards = lacks_of_torch_cuda(machine.gpus, machine.gpus_problem)
+    for form, more in (
+        ("torch", (*lacks_of_torch(),)),
+        ("torch:cuda", (*lacks_of_torch(), *cards)),
+    ):
+        # if PyTorch is installed, it knows best which cards it can use
+        lacking, knows = (*missing, *more), bool(torch and more)
+        looked = Diagnosis(device, form, (*found, *torch), lacking, knows_best=knows)
+        yield looked, learning(device, library=form)
 
 
 def compile_cython() -> Answer:

@@ -163,8 +163,8 @@ class Masked(Dense):
         self.library.put(values, out)
 
 
-class _Existing(Storage):
-    """Synapses that exist, and no others; the products are those of a kernel."""
+class _ByKernel(Storage):
+    """A form in memory whose products are those of a kernel."""
 
     _kernel: Kernel[Any]
 
@@ -179,7 +179,7 @@ class _Existing(Storage):
         return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
 
-class Sparse(_Existing):
+class Sparse(_ByKernel):
     """One column of values: those of synapses that exist, in their order."""
 
     def __init__(self, library: Library, edges: Edges) -> None:
@@ -193,7 +193,7 @@ class Sparse(_Existing):
         return values[:, 0]
 
 
-class Blocks(_Existing):
+class Blocks(_ByKernel):
     """Synapses by window: for each window its inputs, and for each of these the maps.
 
     Parameters
@@ -241,7 +241,7 @@ class Blocks(_Existing):
         self.library.put(self._drawn[start:stop], out)
 
 
-class Shared(Storage):
+class Shared(_ByKernel):
     """One block of weights that all windows share, as in a convolution: inputs by maps.
 
     The update of a weight is the sum over the windows that use it, which is the gradient of what
@@ -274,16 +274,6 @@ class Shared(Storage):
 
     def outward(self, values: np.ndarray) -> np.ndarray:
         return values.ravel()[self._places]
-
-    def product(
-        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
-    ) -> Call:
-        return self._kernel.product(x, w, out, add=add, transposed=transposed)
-
-    def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
-    ) -> Call:
-        return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
 
 def storages(network: Network, library: Library) -> dict[str, Storage]:

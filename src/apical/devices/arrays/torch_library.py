@@ -206,13 +206,11 @@ class TorchSparse:
         """Return the call that writes or adds a product; the weights are read when it is called."""
         starts, ends, shape = self._rows if transposed else self._columns
 
-        def call() -> None:
+        def found() -> Tensor:
             values = w[:, 0] if transposed else w[:, 0][self._order]
-            matrix = torch.sparse_csr_tensor(starts, ends, values, shape)
-            found = (matrix @ x.T).T
-            out.add_(found) if add else out.copy_(found)
+            return (torch.sparse_csr_tensor(starts, ends, values, shape) @ x.T).T
 
-        return call
+        return _putting(found, out, add=add)
 
     def outer(
         self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
@@ -261,11 +259,7 @@ class TorchBlocks:
             heard = x.reshape(len(x), -1, self._n).permute(2, 1, 0)
             return (self._back @ (by_window @ heard).reshape(-1, len(x))).T
 
-        def call() -> None:
-            found = backward() if transposed else forward()
-            out.add_(found) if add else out.copy_(found)
-
-        return call
+        return _putting(backward if transposed else forward, out, add=add)
 
     def outer(
         self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
@@ -275,12 +269,11 @@ class TorchBlocks:
         some = slice(start // self._inputs, stop // self._inputs)
         field = self._field[some]
 
-        def call() -> None:
+        def found() -> Tensor:
             heard = d.reshape(len(d), -1, self._n).permute(2, 0, 1)[some]
-            found = factor * (x.T.contiguous()[field] @ heard).reshape(out.shape)
-            out.add_(found) if add else out.copy_(found)
+            return factor * (x.T.contiguous()[field] @ heard).reshape(out.shape)
 
-        return call
+        return _putting(found, out, add=add)
 
 
 class TorchShared:
@@ -318,11 +311,7 @@ class TorchShared:
         def backward() -> Tensor:
             return (self._back @ (w @ self._by_map(x)).reshape(-1, len(x))).T
 
-        def call() -> None:
-            found = backward() if transposed else forward()
-            out.add_(found) if add else out.copy_(found)
-
-        return call
+        return _putting(backward if transposed else forward, out, add=add)
 
     def outer(
         self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
@@ -335,6 +324,15 @@ class TorchShared:
             out.addmm_(inputs, self._by_map(d).T, beta=float(add), alpha=factor)
 
         return call
+
+
+def _putting(found: Callable[[], Tensor], out: Tensor, *, add: bool) -> Call:
+    """Return the call that writes what is found, or adds it."""
+
+    def call() -> None:
+        out.add_(found()) if add else out.copy_(found())
+
+    return call
 
 
 def _with_nothing(x: Tensor) -> Tensor:

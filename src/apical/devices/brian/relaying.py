@@ -24,7 +24,7 @@ EVENTS = {"relay_up": "owed > 0.5", "relay_down": "owed < -0.5"}
 SAID = "said_to_relay"
 """Variable of dendritic feedback, where a relay is not linked to the neuron."""
 
-_PATHWAYS = {"relay_up": "+=", "relay_down": "-="}
+PATHWAYS = {"relay_up": "+=", "relay_down": "-="}
 
 
 def link(network: Network, population: Population, groups: Mapping[str, Any], links: bool) -> str:
@@ -98,4 +98,4 @@ def pathways(projection: Projection) -> dict[str, str]:
     if not multiplexes(projection):
         return {}
     teach = projection.post.inputs["teach"]
-    return {event: f"{teach}_post {sign} w" for event, sign in _PATHWAYS.items()}
+    return {event: f"{teach}_post {sign} w" for event, sign in PATHWAYS.items()}

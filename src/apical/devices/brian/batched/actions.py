@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import brian2 as b2
+import numpy as np
 from brian2.core.variables import ArrayVariable
 from brian2.groups.group import CodeRunner
 from brian2.groups.neurongroup import Resetter, Thresholder
@@ -16,7 +17,7 @@ from apical.devices.brian import build, chance, graded, relaying
 from apical.devices.brian.batched.capture import Captured, caught, read
 from apical.devices.brian.batched.learning import Learning
 from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
-from apical.devices.brian.batched.program import Cells, Program, key
+from apical.devices.brian.batched.program import GRADED, Cells, Program, key
 from apical.devices.brian.batched.shown import Shown
 from apical.devices.brian.batched.surrogates import Surrogate
 from apical.devices.brian.batched.synapses import Delivery, Scaling, Sum, Wires
@@ -143,7 +144,7 @@ class Actions:
     ) -> tuple[Callable[[Cells], None], Sequence[str]]:
         """Return what finds the neurons with an event, and makes those that spike refractory."""
         keywords, group, library = item.template_kwds, item.group, self._library
-        events, boolean = key(keywords["eventspace_variable"]), b2.np.dtype(bool)
+        events, boolean = key(keywords["eventspace_variable"]), np.dtype(bool)
         written, refractory = [events], keywords["_uses_refractory"]
         free, last = (f"{group.name}.{name}" for name in ("not_refractory", "lastspike"))
 
@@ -151,10 +152,11 @@ class Actions:
         sends = group.name in self._neurons and item.event == "spike"
 
         def find(cells: Cells) -> None:
-            moment = self._shown.moment
+            passes = sends and self.surrogate is not None
+            moment = self._shown.moment if passes else {}
             found = library.hold(program(cells, (cells.n, n)), boolean, (cells.n, n))
             cells[events] = found
-            if self.surrogate is not None and sends:
+            if passes:
                 with self._shown.again(moment):
                     cells[f"{events}{GRADED}"] = graded(cells, found)
             if refractory:
@@ -244,7 +246,7 @@ class Actions:
         names = [projection.post.inputs[t] for t, signal in targets.items() if signal == "x"]
         post = self._built.objects[projection.post.name]
         events = key(item.source.variables[item.eventspace_name])
-        sign = -1 if relaying.pathways(projection).get(what, "").find("-=") > 0 else 1
+        sign = -1 if relaying.PATHWAYS.get(what) == "-=" else 1
         delivery = Delivery(
             wires, events, [post.variables[n] for n in names], sign, self._shown.draw
         )
@@ -316,9 +318,6 @@ def _refuse(owner: str, condition: str) -> Array:
 
 
 _SIZES = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
-
-GRADED = "~"
-"""Ends the name of the cell of spikes as numbers."""
 
 CLOCK = "step_clock.t"
 """The time among the cells [s], a row for each trial."""

@@ -22,8 +22,8 @@ class Captured:
     ----------
     owner, name
         The group or synapses, and the name of the object.
-    scalar, vector
-        Brian2's statements, in order: those that are the same for all elements, and the others.
+    statements
+        Brian2's statements, in order: those that are the same for all elements, then the others.
     variables
         Everything that they name.
     indices
@@ -36,17 +36,11 @@ class Captured:
 
     owner: Any
     name: str
-    scalar: Sequence[Any]
-    vector: Sequence[Any]
+    statements: Sequence[Any]
     variables: Mapping[str, Any]
     indices: Mapping[str, str]
     keywords: Mapping[str, Any]
     conditional: Mapping[str, str]
-
-    @property
-    def statements(self) -> list[Any]:
-        """All statements, in order."""
-        return [*self.scalar, *self.vector]
 
 
 class CapturingDevice(RuntimeDevice):
@@ -62,25 +56,12 @@ class CapturingDevice(RuntimeDevice):
         variables: Mapping[str, Any],
         template_name: str,
         variable_indices: Mapping[str, str],
-        codeobj_class: Any = None,
-        template_kwds: Mapping[str, Any] | None = None,
-        override_conditional_write: Any = None,
-        compiler_kwds: Any = None,
+        **more: Any,
     ) -> Any:
         """Return the statements of an object; while the network is made, Brian2's own code."""
         if not self.capturing:
-            return super().code_object(
-                owner,
-                name,
-                abstract_code,
-                variables,
-                template_name,
-                variable_indices,
-                codeobj_class=codeobj_class,
-                template_kwds=template_kwds,
-                override_conditional_write=override_conditional_write,
-                compiler_kwds=compiler_kwds,
-            )
+            given = owner, name, abstract_code, variables, template_name, variable_indices
+            return super().code_object(*given, **more)
         (text,), name = abstract_code.values(), find_name(name)
         generator = NumpyCodeGenerator(
             variables=variables,
@@ -90,16 +71,15 @@ class CapturingDevice(RuntimeDevice):
             codeobj_class=NumpyCodeObject,
             name=name,
             template_name=template_name,
-            override_conditional_write=override_conditional_write,
+            override_conditional_write=more.get("override_conditional_write"),
         )
         scalar, vector = make_statements(
             text, variables, b2.prefs["core.default_float_dtype"], optimise=True, blockname=name
         )
         conditional = generator.get_conditional_write_vars()
-        indices = dict(variable_indices)
-        return Captured(
-            owner, name, scalar, vector, variables, indices, template_kwds or {}, conditional
-        )
+        statements, indices = (*scalar, *vector), dict(variable_indices)
+        keywords = more.get("template_kwds") or {}
+        return Captured(owner, name, statements, variables, indices, keywords, conditional)
 
 
 def caught(runner: Any) -> Captured | None:

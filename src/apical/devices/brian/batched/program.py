@@ -16,7 +16,9 @@ from apical.errors import DeviceError
 
 LOOKED_UP = ("stimulus", "label", "learning", "learned")
 """Functions of the time that look up what a trial shows."""
-DRAWN = ("rand", "randn")
+
+GRADED = "~"
+"""Ends the name of the cell of spikes as numbers, through which gradients pass."""
 
 Place = Callable[[ArrayVariable, str], Callable[[Array], Array]]
 """Returns how the cell of a variable is read by an index."""

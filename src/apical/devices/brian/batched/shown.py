@@ -40,7 +40,11 @@ class Shown:
         values = tables.empty(self._network, self.n)
         tables.fill(values, self._network, block, self._dt)
         events = self._network.stimulus.encoder.takes_events
-        self._due = self._of_steps(values.pop("stimulus")) if events else []
+        self._due = (
+            _by_step(values.pop("stimulus"), self.steps, self._network.stimulus.size)
+            if events
+            else []
+        )
         self._values = {
             name: self._library.array(
                 array.reshape(self.n, self._frames[name], -1).astype(self._library.dtype)
@@ -50,9 +54,6 @@ class Shown:
         }
         seed = seeds.simulator_seed(self._network.seed, block.index)
         self._rng = np.random.default_rng([seed, block.first])
-
-    def _of_steps(self, table: np.ndarray) -> list[np.ndarray]:
-        return _by_step(table, self.steps, self._network.stimulus.size)
 
     def functions(
         self, shape: Callable[[int], tuple[int, ...]]
@@ -106,15 +107,14 @@ class Shown:
         return self._library.array(found.reshape(self.n, -1))
 
 
-def _by_step(table: np.ndarray, steps: int, channels: int) -> list[np.ndarray]:
+def _by_step(table: np.ndarray, steps: int, n_channels: int) -> list[np.ndarray]:
     """Return the events of each step, as places in an array (trial, channel); from their table.
 
     The table holds the number of events, and of each its step in the block times the number of
     channels, plus its channel.
     """
-    due, n_channels = table[1:], channels
-    step, channel = due // n_channels, due % n_channels
-    trial, within = step // steps, step % steps
+    step, channel = np.divmod(table[1:], n_channels)
+    trial, within = np.divmod(step, steps)
     order = np.argsort(within, kind="stable")
     place = (trial * n_channels + channel)[order]
     return np.split(place, np.searchsorted(within[order], np.arange(1, steps)))

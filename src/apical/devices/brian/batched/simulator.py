@@ -12,10 +12,10 @@ from brian2.core.variables import ArrayVariable
 from apical._base.memory import check_memory
 from apical.devices.brian import build, live, plastic, reading, variables
 from apical.devices.brian.base import BrianSimulator, precision
-from apical.devices.brian.batched.actions import CLOCK, GRADED, Action, Actions
+from apical.devices.brian.batched.actions import CLOCK, Action, Actions
 from apical.devices.brian.batched.capture import CapturingDevice
 from apical.devices.brian.batched.libraries import Array, BatchLibrary
-from apical.devices.brian.batched.program import Cells, key
+from apical.devices.brian.batched.program import GRADED, Cells, key
 from apical.devices.brian.batched.shown import Shown
 from apical.devices.brian.batched.surrogates import Surrogate
 from apical.devices.brian.workplace import preferences

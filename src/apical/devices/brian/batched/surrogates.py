@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import pi
 from typing import Any
 
 from apical.devices.brian.batched.libraries import Array
@@ -9,7 +10,7 @@ from apical.errors import DeviceError, ParameterError
 
 SLOPES: Mapping[str, Callable[[Any, float], Any]] = {
     "fast_sigmoid": lambda u, steepness: 1 / (1 + steepness * abs(u)) ** 2,
-    "arctan": lambda u, steepness: steepness / (1 + (steepness * u) ** 2) / 3.141592653589793,
+    "arctan": lambda u, steepness: steepness / (1 + (steepness * u) ** 2) / pi,
     "triangle": lambda u, steepness: (1 - steepness * abs(u)).clip(0),
 }
 """Derivatives that stand for that of a step, of the distance from threshold and a steepness."""

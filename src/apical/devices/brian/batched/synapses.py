@@ -8,7 +8,7 @@ from brian2.core.variables import ArrayVariable
 
 from apical.devices.brian.batched.capture import read
 from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
-from apical.devices.brian.batched.program import Cells, Program, key
+from apical.devices.brian.batched.program import GRADED, Cells, Program, key
 from apical.errors import DeviceError
 from apical.projections.projection import Projection
 
@@ -123,7 +123,7 @@ class Delivery:
     def __call__(self, cells: Cells) -> None:
         """Deliver the events of a time step."""
         wires, library = self._wires, self._wires.library
-        events = cells.get(f"{self._events}~", cells[self._events])
+        events = cells.get(f"{self._events}{GRADED}", cells[self._events])
         w = cells[wires.cell("w")]
         if wires.projection.release < 1:
             came = self._unreliable(cells, events, w)
