@@ -131,6 +131,14 @@ def test_version(apical: Call) -> None:
     assert said.out == f"apical {versions[0]}, Brian2 {versions[1]}, Python {python}\n"
 
 
+def test_it_is_a_module_too() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "apical", "--version"], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0
+    assert said.stdout.startswith("apical ")
+
+
 def test_help_of_run_lists_what_every_model_takes(apical: Call) -> None:
     result = apical("run", "--help")
     assert result.code == 0

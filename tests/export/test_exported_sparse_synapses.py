@@ -12,11 +12,12 @@ import pytest
 import apical as ap
 from apical.errors import DataError, ParameterError, RunError
 from apical.export import export
+from apical.network.held_weights import held_weights
 from apical.projections.edges import Edges
 from apical.records.arrays import Records, Units
 from apical.records.recording import synapses_of, units
 from apical.records.synapses import Synapses
-from apical.runs.final_weights import FinalWeights, checked_weights, weights_of
+from apical.runs.final_weights import FinalWeights, checked_weights
 
 N, SYNAPSES = 20_000, 10_000
 MOST = N * N  # bytes of the smallest dense array, of one byte for each pair of neurons
@@ -42,7 +43,7 @@ def test_values_are_those_of_matrices(shared: bool) -> None:
     with ap.simulate(net, "array") as simulator:
         block = ap.Block.of_labels(np.eye(16)[:4], [0, 1, 2, 0], learning=1.0)
         simulator.run(block)
-        found, held = synapses_of(simulator), weights_of(simulator)
+        found, held = synapses_of(simulator), held_weights(simulator)
         dense = {p.name: simulator.weights(p) for p in net.projections}
     sparse = {name for name, one in found.items() if one.joined is not None}
     assert {"stimulus_to_hidden", "hidden_to_output", "feedback_output_to_hidden"} <= sparse
@@ -89,7 +90,7 @@ def test_files_of_records_keep_pairs_of_neurons() -> None:
 def test_weights_that_do_not_fit_are_refused() -> None:
     net = network()
     with ap.simulate(net, "array") as simulator:
-        held = weights_of(simulator)
+        held = held_weights(simulator)
     held["hidden_to_output"] = held["hidden_to_output"][1:]
     with pytest.raises(RunError, match=r"'hidden_to_output' must have shape \(12,\) or \(8, 3\)"):
         checked_weights(net, held, Path("weights.npz"))
@@ -142,7 +143,7 @@ def test_weights_of_runs_make_no_matrix(tmp_path: Path) -> None:
     with ap.simulate(net, "array") as simulator:
         tracemalloc.start()
         file = tmp_path / "weights.npz"
-        np.savez(file, **weights_of(simulator))
+        np.savez(file, **held_weights(simulator))
         with np.load(file) as read:
             final = checked_weights(net, dict(read), file)
         simulator.load(final.loadable(simulator))

@@ -1,6 +1,7 @@
 """The audit after a run: what nothing accounts for is found, and what was learned is not blamed."""
 
 import json
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -11,7 +12,22 @@ import numpy as np
 import pytest
 from rate_networks import rates
 
-from apical import Dataset, Network, Zero, datasets, feedback, rules, simulate, train
+from apical import (
+    Dataset,
+    Identity,
+    Network,
+    Rate,
+    RateError,
+    Stimulus,
+    Zero,
+    connectivity,
+    datasets,
+    encoding,
+    feedback,
+    rules,
+    simulate,
+    train,
+)
 from apical.devices import Simulator
 from apical.errors import ParameterError, WiringError
 from apical.hypotheses.naming import applied
@@ -322,6 +338,37 @@ def test_what_a_script_added_is_named(data: Dataset) -> None:
     (fault,) = judge(simulator).faults
     assert fault.reason.startswith("'nudge' (NetworkOperation) was added to the simulation or")
     assert "which runs f" in fault.reason
+
+
+def test_large_sparse_projections_are_judged_without_matrices() -> None:
+    """Of a fixed projection that joins few of 25 million pairs, one written weight is seen."""
+    n = 5_000
+    net, some = Network(seed=0), connectivity.OneToOne()
+    x = net.add(Stimulus("stimulus", n, encoding.Graded()))
+    between, h = net.add(Rate("between", n, "linear")), net.add(Rate("hidden", 4))
+    y, error = net.add(Rate("output", 3, "logistic")), net.add(RateError("error", 3))
+    net.connect(x, between, weights=Identity(), connectivity=some)
+    learned_by = [
+        net.connect(*ends, rule=rules.three_factor(0.1)) for ends in ((between, h), (h, y))
+    ]
+    net.teach(feedback.direct(error, learned_by))
+    data = datasets.blobs(4, 2, n, 3, rng=np.random.default_rng(0))
+    with simulate(net, "array", batch=2) as simulator:
+        began = simulator.state
+        train(simulator, data, 1, progress=False)
+        tracemalloc.start()
+        card = judge(simulator, began, trials=4)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert card.is_local, card.faults
+        assert most < 8 * n * n / 2
+        written = np.ones(n, np.float32)
+        written[n - 1] = 1.5
+        simulator.load({"stimulus_to_between": written})
+        card = judge(simulator, began, trials=4)
+    assert faults(card) == {("stimulus_to_between", "locality")}
+    reason = said(card, "stimulus_to_between", "locality")[0][1]
+    assert "1 of its 5000 weights changed during the run, by up to 0.5" in reason
 
 
 def test_networks_without_feedback_are_judged_too(data: Dataset) -> None:

@@ -17,6 +17,8 @@ import numpy as np
 
 from apical._base.checking import require, shown
 from apical.network.description import Network
+from apical.network.held_weights import Weighted, as_matrix, held_weights
+from apical.network.interventions import Intervention
 from apical.neurons.facts import Aspect
 from apical.plausibility.events import HORIZON, acting, foreign, shuffled
 from apical.plausibility.findings import ASPECTS, NETWORK, Alignment, Finding, Scorecard
@@ -28,20 +30,15 @@ from apical.plausibility.transport import transport
 from apical.projections.projection import Projection, ReadBackwards
 
 
-class Learned(Protocol):
+class Learned(Weighted, Protocol):
     """A network that was run: what `judge` asks of a simulator.
 
     Where a simulator knows what a script added to it, it also has ``additions``.
     """
 
-    network: Network
-
     @property
     def batch(self) -> int:
         """Batch size: number of trials per weight update."""
-
-    def weights(self, projection: Projection | str) -> np.ndarray:
-        """Return W, shape (n_pre, n_post)."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +105,8 @@ def judge(
     simulator
         The network on its device, after training.
     began
-        Weights before training: ``simulator.state`` then, or projection -> shape (n_pre, n_post).
-        By default those that the network describes.
+        Weights before training: ``simulator.state`` then, or projection -> shape (n_pre, n_post),
+        or (n_weights,) where few synapses exist. By default those that the network describes.
     trials
         Training trials since then; None if unknown.
     final_rate
@@ -158,7 +155,7 @@ def judge(
         shown(simulator),
     )
     network = simulator.network.in_order()
-    final = {p.name: np.asarray(simulator.weights(p)) for p in network.projections}
+    final = held_weights(simulator)
     dtype = next((str(w.dtype) for w in final.values()), "float32")
     card = audit(network, batch=simulator.batch, final_rate=final_rate, dtype=dtype)
     ran = _Ran(network, _read(network, began or {}), final, trials, tuple(changed))
@@ -186,7 +183,8 @@ class _Ran:
     Parameters
     ----------
     network, began, final, trials, changed
-        As in `judge`; `began` has no entries for weights that were not given.
+        As in `judge`; weights as `Network.initial_state` has them, and `began` has no entries for
+        those that were not given.
     """
 
     network: Network
@@ -231,8 +229,18 @@ class _Ran:
         dtype = self.final[projection.name].dtype
         if projection.name in self.began:
             return np.asarray(self.began[projection.name], dtype)
-        answers = self.described.all_answers(projection)
+        answers = self.described.all_held(projection)
         return np.asarray(answers[0], dtype) if len(answers) == 1 else None
+
+    def intervened(
+        self, projection: Projection, acts: Sequence[Intervention], weights: np.ndarray, trial: int
+    ) -> np.ndarray:
+        """Return what interventions make of weights until a trial."""
+        made = as_matrix(self.network, projection, weights)
+        for one in acts:
+            made = one.acted(projection, made, self.network.seed, trial)
+        edges = self.network.edges(projection)
+        return np.asarray(made if edges is None else edges.of(made), weights.dtype)
 
     def _unaccounted(self, projection: Projection) -> str:
         start, end = self.start(projection), self.final[projection.name]
@@ -240,9 +248,9 @@ class _Ran:
         if start is None or (acts and (self.trials is None or not all(map(is_ours, acts)))):
             return ""  # a source or an intervention whose code is the user's, which has its line
         times = [t for one in acts for t in one.times(0, self.trials or 0)]
-        for one in acts if times else ():
-            start = one.acted(projection, start, self.network.seed, max(times))
         expected = np.asarray(start, end.dtype)
+        if times:
+            expected = self.intervened(projection, acts, expected, max(times))
         away = int((expected != end).sum())
         if not away:
             return ""
@@ -265,11 +273,11 @@ def _read(network: Network, began: Mapping[str, np.ndarray]) -> dict[str, np.nda
         values = began.get(p.name, began.get(f"{p.name}.w"))
         if values is not None and not isinstance(p.weights, ReadBackwards):
             edges, given = network.edges(p), np.asarray(values)
-            if edges is not None and given.shape == (edges.n_weights,):
-                given = edges.dense(given)
-            fits = given.size == p.pre.size * p.post.size
+            is_held = edges is not None and given.shape == (edges.n_weights,)
+            fits = is_held or given.size == p.pre.size * p.post.size
             require(fits, "judge", f"began[{p.name!r}]", f"of shape {p.shape}", f"{given.shape}")
-            found[p.name] = given.reshape(p.shape)
+            whole = given if is_held else given.reshape(p.shape)
+            found[p.name] = whole if edges is None else edges.of(whole)
     return found
 
 
@@ -337,7 +345,7 @@ def _begun_otherwise(ran: _Ran) -> Iterator[Finding]:
         if projection.name not in ran.began:
             continue
         start = ran.start(projection)
-        answers = ran.described.all_answers(projection)
+        answers = ran.described.all_held(projection)
         if start is None or any(np.array_equal(start, a.astype(start.dtype)) for a in answers):
             continue
         reason = "began with weights that were loaded, not with those that the network describes"
@@ -376,7 +384,11 @@ def _transports(
 
 
 def _own_interventions(ran: _Ran) -> Iterator[Finding]:
-    handed = {p.name: shuffled(p, ran.final[p.name]) for p in ran.feedback}
+    handed = {
+        p.name: shuffled(p, as_matrix(ran.network, p, ran.final[p.name]))
+        for p in ran.feedback
+        if not all(map(is_ours, acting(ran.network, p)))
+    }
     end = HORIZON if ran.trials is None else ran.trials
     yield from foreign(ran.network, ran.weights, handed, end)
 

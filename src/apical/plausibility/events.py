@@ -8,6 +8,7 @@ import numpy as np
 from apical._base import seeds
 from apical.errors import WiringError
 from apical.network.description import Network
+from apical.network.held_weights import as_matrix
 from apical.network.interventions import Intervention
 from apical.plausibility.findings import Finding
 from apical.plausibility.maps import Pathways, Weights, is_ours
@@ -111,7 +112,9 @@ def foreign(
             continue
         for one in acting(network, projection):
             if not is_ours(one):
-                given = (handed or {}).get(projection.name, weights(projection))
+                given = (handed or {}).get(projection.name)
+                if given is None:
+                    given = as_matrix(network, projection, weights.all_held(projection)[0])
                 yield _judged(network, weights, projection, one, given, start)
 
 

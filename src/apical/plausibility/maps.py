@@ -16,6 +16,7 @@ import numpy as np
 
 from apical.errors import WiringError
 from apical.network.description import Network
+from apical.network.held_weights import as_matrix
 from apical.network.signals import ACTIVITY, Edge, SignalGraph
 from apical.neurons.base import Population
 from apical.projections.projection import Projection, ReadBackwards
@@ -48,14 +49,16 @@ class Weights:
     network
         The network.
     known
-        Projection -> weights, shape (n_pre, n_post), where they are known.
+        Projection -> weights, where they are known: shape (n_pre, n_post), or (n_weights,) in the
+        order of `Network.edges`.
     """
 
     ASKED = 8
 
     def __init__(self, network: Network, known: Mapping[str, np.ndarray] | None = None) -> None:
         self._network = network
-        self._drawn = {name: [np.asarray(w, float)] for name, w in (known or {}).items()}
+        self._held = {name: [np.asarray(w, float)] for name, w in (known or {}).items()}
+        self._drawn = dict[str, list[np.ndarray]]()
         self.sampled = _sampled(network)
         """Neurons that stand for those of large populations, by name."""
 
@@ -63,26 +66,38 @@ class Weights:
         return self.all_answers(projection)[0]
 
     def all_answers(self, projection: Projection) -> list[np.ndarray]:
-        """Return every different answer of the source, the first one first."""
+        """Return every different answer of the source, the first one first, as matrices."""
         if projection.name not in self._drawn:
+            source = projection.weights
+            known = projection.name in self._held or not self.sampled
+            if isinstance(source, ReadBackwards) and not known:
+                found = [self(source.projection).T]  # magnitudes of signs are not looked at
+            else:
+                found = [self._matrix(projection, held) for held in self.all_held(projection)]
+            self._drawn[projection.name] = found
+        return self._drawn[projection.name]
+
+    def all_held(self, projection: Projection) -> list[np.ndarray]:
+        """Return every different answer as `Network.initial_state` does, or as they were given."""
+        if projection.name not in self._held:
             found = [self._asked(projection)]
             for _ in range(0 if is_ours(projection.weights) else self.ASKED):
                 again = self._asked(projection)
                 if not any(np.array_equal(again, known) for known in found):
                     found.append(again)
-            self._drawn[projection.name] = found
-        return self._drawn[projection.name]
+            self._held[projection.name] = found
+        return self._held[projection.name]
 
     def _asked(self, projection: Projection) -> np.ndarray:
         """Return an answer of the source of weights, whose code may be the user's."""
-        if self.sampled:
-            return self._of_sample(projection)
         if is_ours(projection.weights):
-            return self._network.initial_weights(projection)
+            return self._network.initial_state(projection)
+        edges = self._network.edges(projection)
+        wanted = projection.shape if edges is None else (edges.n_weights,)
         try:
-            found = np.asarray(self._network.initial_weights(projection))
+            found = np.asarray(self._network.initial_state(projection))
             problem = f"gave an array of shape {found.shape} and type {found.dtype}"
-            if found.dtype.kind in "biuf" and found.shape == projection.shape:
+            if found.dtype.kind in "biuf" and found.shape == wanted:
                 if np.isfinite(found).all():
                     return found.astype(float)
                 problem = "gave weights that are not finite"
@@ -95,30 +110,29 @@ class Weights:
             object=f"Projection {projection.name!r}",
         )
 
-    def _of_sample(self, projection: Projection) -> np.ndarray:
-        """Return the weights between neurons of the sample."""
-        source = projection.weights
-        if isinstance(source, ReadBackwards):  # magnitudes of signs are not looked at
-            return np.asarray(self(source.projection).T)
+    def _matrix(self, projection: Projection, held: np.ndarray) -> np.ndarray:
+        """Return weights between all neurons, or between those of the sample."""
+        if not self.sampled:
+            return as_matrix(self._network, projection, held)
+        edges = self._network.edges(projection)
         sides = [
             self.sampled.get(p.name, np.arange(p.size)) for p in (projection.pre, projection.post)
         ]
-        edges = self._network.edges(projection)
-        if edges is None:
-            return np.asarray(self._network.initial_weights(projection)[np.ix_(*sides)], float)
+        if edges is None or held.ndim == 2:
+            return np.asarray(held[np.ix_(*sides)], float)
         places = [np.full(n, -1) for n in edges.shape]
         for place, side in zip(places, sides, strict=True):
             place[side] = np.arange(len(side))
         i, j = places[0][edges.pre], places[1][edges.post]
         found = np.zeros((len(sides[0]), len(sides[1])))
         inside = (i >= 0) & (j >= 0)
-        found[i[inside], j[inside]] = edges.each(self._network.initial_state(projection))[inside]
+        found[i[inside], j[inside]] = edges.each(held)[inside]
         return found
 
     def replaced(self, known: Mapping[str, np.ndarray]) -> "Weights":
         """Return the same weights but for some, by name of projection."""
         found = Weights(self._network, known)
-        found._drawn = {**self._drawn, **found._drawn}
+        found._held = {**self._held, **found._held}
         return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from apical.devices.simulator import Simulator
 from apical.errors import RunError
 from apical.network.description import Network
+from apical.network.held_weights import as_matrix
 
 
 class FinalWeights(Mapping[str, np.ndarray]):
@@ -49,9 +50,7 @@ class FinalWeights(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return the weights of a projection, shape (n_pre, n_post), 0 without a synapse."""
-        values = self.held[name]
-        edges = self._network.edges(name)
-        return values if edges is None else edges.dense(values)
+        return as_matrix(self._network, self._network.projection(name), self.held[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.held)
@@ -63,36 +62,6 @@ class FinalWeights(Mapping[str, np.ndarray]):
         """Return those that a simulator can load: not those that follow another projection."""
         own = simulator.state
         return {name: w for name, w in self.held.items() if f"{name}.w" in own}
-
-
-def weights_of(simulator: Simulator) -> dict[str, np.ndarray]:
-    """Return the weights of all projections of a simulator, in the form of `FinalWeights.held`.
-
-    Parameters
-    ----------
-    simulator
-        The simulator.
-
-    Examples
-    --------
-    >>> import apical as ap
-    >>> from apical.runs.final_weights import weights_of
-    >>> net = ap.Network()
-    >>> x = net.add(ap.Stimulus("stimulus", 3, ap.encoding.Graded()))
-    >>> y, some = net.add(ap.Rate("output", 3)), ap.connectivity.OneToOne()
-    >>> _ = net.connect(x, y, weights=ap.Identity(0.5), connectivity=some)
-    >>> with ap.simulate(net, "array") as simulator:
-    ...     weights_of(simulator)["stimulus_to_output"].tolist()
-    [0.5, 0.5, 0.5]
-    """
-    found = {}
-    for p in simulator.network.projections:
-        edges = simulator.network.edges(p)
-        if edges is None:
-            found[p.name] = np.asarray(simulator.weights(p))
-        else:
-            found[p.name] = simulator.synapses(p)[2][edges.first]
-    return found
 
 
 def checked_weights(network: Network, held: Mapping[str, np.ndarray], path: Path) -> FinalWeights:

@@ -12,6 +12,7 @@ from apical._base.private_paths import bare
 from apical._base.progress import TrainingProgress
 from apical.devices import Simulator
 from apical.errors import DeviceError, RunError
+from apical.network.held_weights import held_weights
 from apical.network.targets import check_targets
 from apical.plausibility import JudgedScorecard, judge
 from apical.runs.callbacks import Measuring, chosen
@@ -26,7 +27,6 @@ from apical.runs.experiment import (
     read_experiment,
     versions,
 )
-from apical.runs.final_weights import weights_of
 from apical.runs.stored_network import as_data
 from apical.runs.threads import blas_threads, same_threads
 from apical.training.loop import Evaluation, Plan, evaluated, steps
@@ -300,7 +300,7 @@ def _carry_on(
                 raise Stopped
         bar.describe("evaluating")
         final = evaluated(simulator, data.test, plan.epochs)
-    weights = weights_of(simulator)
+    weights = held_weights(simulator)
     if draw:
         from apical.runs import figures  # matplotlib, which nothing else here needs
 
