@@ -14,6 +14,7 @@ from rate_networks import rates
 
 from apical import (
     Dataset,
+    FanIn,
     Identity,
     Network,
     Rate,
@@ -30,10 +31,11 @@ from apical import (
 )
 from apical.devices import Simulator
 from apical.errors import ParameterError, WiringError
+from apical.feedback import WIRINGS
 from apical.hypotheses.naming import applied
 from apical.network.interventions import Intervention, Redraw
 from apical.neurons.base import Population
-from apical.plausibility import JudgedScorecard, audit, judge
+from apical.plausibility import JudgedScorecard, audit, judge, maps
 from apical.projections.projection import Projection
 from apical.training.loop import Plan, Step, steps
 
@@ -369,6 +371,50 @@ def test_large_sparse_projections_are_judged_without_matrices() -> None:
     assert faults(card) == {("stimulus_to_between", "locality")}
     reason = said(card, "stimulus_to_between", "locality")[0][1]
     assert "1 of its 5000 weights changed during the run, by up to 0.5" in reason
+
+
+@pytest.mark.parametrize(
+    ("wiring", "then"),
+    [
+        *((name, "") for name in ("bp", "dfa", "fa", "ifa_forward", "ifa_random", "drtp")),
+        ("fa", "kolen_pollack"),
+        ("fa", "sign_concordant"),
+        ("dfa", "sparse_feedback"),
+        ("dfa", "redrawn_feedback(every=20)"),
+    ],
+)
+@pytest.mark.parametrize("where", ["onto the last", "onto both"])
+def test_a_sample_of_large_populations_is_judged_as_all_of_them(
+    wiring: str, then: str, where: str, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(1)
+    first, second = (
+        {"connectivity": connectivity.Mask(rng.random((n, 40)) < 0.5)} for n in (6, 40)
+    )
+    net, learns = Network(seed=0), {"rule": rules.three_factor(0.1), "weights": FanIn()}
+    x = net.add(Stimulus("stimulus", 6, encoding.Graded()))
+    needs = WIRINGS[wiring].hidden
+    h = [net.add(Rate(f"hidden_{k}", 40, "tanh", **needs)) for k in (1, 2)]
+    y, error = net.add(Rate("output", 4, "logistic")), net.add(RateError("error", 4))
+    taught = [
+        net.connect(x, h[0], **learns, **(first if where == "onto both" else {})),
+        net.connect(h[0], h[1], **learns, **second),
+        net.connect(h[1], y, **learns),
+    ]
+    beside = {"connectivity": "forward"} if wiring == "fa" else {}
+    net.teach(WIRINGS[wiring](error, taught, **beside))
+    net = applied(net, then)
+    with simulate(net, "array", batch=5) as simulator:
+        began = simulator.state
+        train(simulator, data, 1, progress=False)
+        whole = judge(simulator, began, trials=60)
+        monkeypatch.setattr(maps, "LARGEST", 200)
+        monkeypatch.setattr(maps, "SAMPLE", 25)
+        sampled = judge(simulator, began, trials=60)
+    assert faults(sampled) == faults(whole)
+    assert [(f.subject, f.aspect, f.level) for f in sampled.findings] == [
+        (f.subject, f.aspect, f.level) for f in whole.findings
+    ]
 
 
 def test_networks_without_feedback_are_judged_too(data: Dataset) -> None:

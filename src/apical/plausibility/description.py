@@ -208,7 +208,7 @@ def _is_taught(network: Network, population: Population, weights: Weights) -> bo
     if "teach" not in population.inputs:
         return "teach" in population.signals  # of one's own making
     return any(
-        isinstance(p.weights, ReadBackwards) or p.rule is not None or weights(p).any()
+        isinstance(p.weights, ReadBackwards) or p.rule is not None or weights.all_held(p)[0].any()
         for p in network.projections
         if p.post is population and "teach" in p.carries
     )

@@ -65,6 +65,11 @@ class Weights:
     def __call__(self, projection: Projection) -> np.ndarray:
         return self.all_answers(projection)[0]
 
+    def neurons(self, population: Population) -> int:
+        """Return the number of neurons that matrices have for a population."""
+        some = self.sampled.get(population.name)
+        return population.size if some is None else len(some)
+
     def all_answers(self, projection: Projection) -> list[np.ndarray]:
         """Return every different answer of the source, the first one first, as matrices."""
         if projection.name not in self._drawn:
@@ -338,7 +343,8 @@ class Pathways:
 
     def _told_by(self, teacher: Population) -> Maps:
         """Return how the classes reach the signals of a teacher, before any synapse."""
-        classes = _pairs(teacher.size // 2 if teacher.is_paired else teacher.size, teacher)
+        n = self.weights.neurons(teacher)
+        classes = self._pairs(n // 2 if teacher.is_paired else n, teacher)
         return dict.fromkeys(self._within(teacher.name, "target"), classes)
 
     def _within(self, owner: str, node: str) -> set[str]:
@@ -369,9 +375,16 @@ class Pathways:
                     other = edge.target.partition(".")[0]
                     if edge.kind == "within" and other != owner and len(waiting) < ROUTES:
                         reader = self._populations[other]
-                        pairs = _pairs(values.shape[1], reader)
+                        pairs = self._pairs(values.shape[1], reader)
                         waiting.append((edge.target, values @ pairs))
         return sent
+
+    def _pairs(self, n: int, reader: Population) -> np.ndarray:
+        """Return how n signals reach neurons that each read one: alike, or as pairs of signs."""
+        size = self.weights.neurons(reader)
+        if reader.is_paired and size == 2 * n:
+            return np.concatenate([np.eye(n), -np.eye(n)], axis=1)
+        return np.eye(n, size)  # Brian2 refuses other sizes
 
     # ---- forward ---------------------------------------------------------------------------------
     @cached_property
@@ -425,7 +438,8 @@ class Pathways:
         alone = len(routes) == 1
         which = _said(routes[0]) if alone else f"sum of all routes to {end.name!r}"
         if routes and not levels:  # weights that begin at 0
-            yield Forward(f"the transposed {which}", np.zeros((end.size, population.size)))
+            nothing = np.zeros((self.weights.neurons(end), self.weights.neurons(population)))
+            yield Forward(f"the transposed {which}", nothing)
         if levels:
             total = np.sum([level for _, level in levels], axis=0)
             yield Forward(f"the transposed {which}", total.T)
@@ -439,7 +453,7 @@ class Pathways:
 
     def _levels(self, population: Population, end: Population) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each number of synapses, and the sum of such routes, shape (n_neurons, n_end)."""
-        here = {end.name: np.eye(end.size)}
+        here = {end.name: np.eye(self.weights.neurons(end))}
         for number in range(1, self._longest + 1):
             back = dict[str, np.ndarray]()
             for name, leaving in self._driving.items():
@@ -476,13 +490,6 @@ _NONE: frozenset[str] = frozenset()
 def _said(route: tuple[Projection, ...]) -> str:
     names = " and ".join(repr(p.name) for p in route)
     return f"weights of {names}" if len(route) == 1 else f"product of {names}"
-
-
-def _pairs(n: int, reader: Population) -> np.ndarray:
-    """Return how n signals reach neurons that each read one: alike, or in pairs of both signs."""
-    if reader.is_paired and reader.size == 2 * n:
-        return np.concatenate([np.eye(n), -np.eye(n)], axis=1)
-    return np.eye(n, reader.size)  # Brian2 refuses other sizes
 
 
 def _distinct(found: Iterator[Forward]) -> Iterator[Forward]:

@@ -15,6 +15,7 @@ from apical.language.evaluation import evaluated
 from apical.language.expressions import names, place
 from apical.network.description import Network
 from apical.neurons.base import Population
+from apical.plausibility.maps import Weights
 from apical.plausibility.structure import rule_of
 from apical.projections.projection import Projection
 
@@ -88,7 +89,7 @@ def _origin(network: Network, population: Population, signal: str) -> str:
     ]
     if len(arriving) == 1:
         ((projection, carried),) = arriving
-        weights = network.initial_weights(projection)
+        weights = Weights(network)(projection)
         if projection.pre.is_paired:
             weights = weights[: len(weights) // 2]
         if rule_of(weights).startswith("one-to-one") or weights.shape == (1, 1):

@@ -150,13 +150,25 @@ def _signs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the smallest and the largest possible weight of each neuron, shape (n_pre,)."""
     if projection.rule is None:
-        drawn = weights(projection)
-        return drawn.min(axis=1), drawn.max(axis=1)
+        return _of_synapses(network, projection, weights.all_held(projection)[0])
     low, high = (np.full(projection.pre.size, x) for x in projection.limits or (-np.inf, np.inf))
     signs = network.polarity(projection)
     if signs is None:
         return low, high
     return np.where(signs > 0, np.maximum(low, 0), low), np.where(signs < 0, 0, high)
+
+
+def _of_synapses(
+    network: Network, projection: Projection, held: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest weight of each neuron, 0 being one of a sparse row's."""
+    edges = network.edges(projection)
+    if edges is None or held.ndim == 2:
+        return held.min(axis=1), held.max(axis=1)
+    low, high = np.zeros(projection.pre.size), np.zeros(projection.pre.size)
+    np.minimum.at(low, edges.pre, edges.each(held))
+    np.maximum.at(high, edges.pre, edges.each(held))
+    return low, high
 
 
 def signed_error(network: Network, weights: Weights) -> Iterator[Finding]:
