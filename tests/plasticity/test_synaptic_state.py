@@ -61,11 +61,7 @@ def by_hand(w: float, xs: list[float]) -> tuple[float, float]:
 
 
 def silent(n: int, learning: float = 1.0) -> Block:
-    return (
-        Block.of_stimuli(np.zeros((n, 1)))
-        if not learning
-        else Block(np.zeros((n, 1)), learning=np.asarray(learning))
-    )
+    return Block(np.zeros((n, 1)), learning=np.asarray(learning))
 
 
 @pytest.mark.parametrize(("device", "options"), IN_PROCESS)
@@ -100,6 +96,21 @@ def test_steps_run_before_the_update_and_only_while_learning(device, options) ->
         assert simulator.state["x_to_y.w0"] == 2.0
 
 
+@pytest.mark.parametrize(("device", "options"), IN_PROCESS)
+def test_a_step_that_copies_the_weight_keeps_the_one_before_the_update(device, options) -> None:
+    rule = LearningRule(
+        "last",
+        "eta*x_pre + 0.5*(last - w)",
+        {"eta": 0.5},
+        state={"last": 0.0},
+        steps=(("last", "w"),),
+    )
+    with made(one_synapse(rule), device, **options) as simulator:
+        simulator.run(Block(np.ones((2, 1)), learning=np.ones(())))
+        assert simulator.weights("x_to_y").item() == pytest.approx(3.0)
+        assert simulator.state["x_to_y.last"].item() == pytest.approx(2.5)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 def test_trials_of_a_batch_share_the_mean_of_new_values(batch) -> None:
     """Arrays, PyTorch and lockstep: mean of x*x over the batch enters the state."""
@@ -124,14 +135,12 @@ def test_devices_agree_whatever_the_form_of_synapses(of) -> None:
         if of in where:
             net = partly_joined(where[of], (1, 2) if of == "receptive fields" else (2, 3))
             projection = net.projection("stimulus_to_hidden")
-            net.projections[net.projections.index(projection)] = _with_rule(projection, HEBB)
+            net.projections[net.projections.index(projection)] = replace(projection, rule=HEBB)
         else:
             net = rates(rule=rules.consolidated(rules.three_factor(0.5), 0.1))
             if of == "missing":
                 first = net.forward[0]
-                net.projections[net.projections.index(first)] = _with_rule(
-                    first, first.rule, missing=0.4
-                )
+                net.projections[net.projections.index(first)] = replace(first, missing=0.4)
         with made(net, device, **options) as simulator:
             simulator.run(trials(1.0, n=4))
             states.append({k: v for k, v in simulator.state.items() if k.count("_to_")})
@@ -142,34 +151,46 @@ def test_devices_agree_whatever_the_form_of_synapses(of) -> None:
             np.testing.assert_allclose(other[name], states[0][name], atol=1e-6, err_msg=name)
 
 
-def _with_rule(projection, rule, **more):
-    return replace(projection, rule=rule, **more)
+MOMENTS = ["trial", "feedback", "spike", "post"]
 
 
-@pytest.mark.parametrize("when", ["trial", "feedback", "spike", "post"])
+def after_spikes(when: str, device: str) -> dict[str, np.ndarray]:
+    """Return the state of synapses that count their updates, after some spiking trials."""
+    net = spiking()
+    text = "gain_post * teach_post" if when == "spike" else "x_pre * gain_post * teach_post"
+    rule = LearningRule(
+        "counting",
+        f"eta * ({text} - decay * (w - w0)) / (1 + n)",
+        {"eta": 0.05, "decay": 0.1},
+        when=when,
+        state={"w0": "w", "n": 0.0},
+        steps=(("n", "n + 1"),),
+    )
+    for projection in list(net.plastic):
+        net.projections[net.projections.index(projection)] = replace(projection, rule=rule)
+    with made(net, device) as simulator:
+        simulator.run(trials(1.0, n=3))
+        return {name: v for name, v in simulator.state.items() if "_to_" in name}
+
+
+def assert_alike(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    for name, values in one.items():
+        np.testing.assert_allclose(other[name], values, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("when", MOMENTS)
 def test_spiking_devices_agree_at_every_moment(when) -> None:
     """`runtime` and `lockstep`: state changes where the rule acts, and nowhere else."""
-    found = []
-    for device in ("runtime", "lockstep"):
-        net = spiking()
-        text = "gain_post * teach_post" if when == "spike" else "x_pre * gain_post * teach_post"
-        rule = LearningRule(
-            "counting",
-            f"eta * ({text} - decay * (w - w0)) / (1 + n)",
-            {"eta": 0.05, "decay": 0.1},
-            when=when,
-            state={"w0": "w", "n": 0.0},
-            steps=(("n", "n + 1"),),
-        )
-        for projection in list(net.plastic):
-            net.projections[net.projections.index(projection)] = _with_rule(projection, rule)
-        with made(net, device) as simulator:
-            simulator.run(trials(1.0, n=3))
-            found.append({k: v for k, v in simulator.state.items() if "_to_" in k})
-    n = found[0]["stimulus_to_hidden.n"]
+    found = after_spikes(when, "runtime")
+    n = found["stimulus_to_hidden.n"]
     assert (n == 3).all() if when == "trial" else n.max() > 3
-    for name, values in found[0].items():
-        np.testing.assert_allclose(found[1][name], values, atol=1e-12, err_msg=name)
+    assert_alike(found, after_spikes(when, "lockstep"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", MOMENTS)
+def test_compiled_programs_agree_at_every_moment(when) -> None:
+    assert_alike(after_spikes(when, "runtime"), after_spikes(when, "cpp_standalone"))
 
 
 def test_an_optimiser_reads_the_update_that_the_state_is_part_of() -> None:

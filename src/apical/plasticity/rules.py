@@ -770,7 +770,7 @@ def consolidated(rule: LearningRule, strength: Share) -> LearningRule:
 
     See Also
     --------
-    apical.hypotheses.consolidated : All rules of a network.
+    LearningRule : Its `state`.
     three_factor : Its `decay` is toward 0.
 
     References
