@@ -4,7 +4,7 @@ What there is of each kind is read from the registries; a function reads them an
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from itertools import combinations, product
 from typing import Any
@@ -178,10 +178,20 @@ def rate_wirings() -> dict[str, Callable[..., FeedbackPathway]]:
     return {**known, "partial": _partial}
 
 
+KEEPING = LearningRule(
+    "keeping",
+    "eta*mean - pull*(w - w0)",
+    {"eta": 0.1, "share": 0.5, "pull": 0.02},
+    state={"mean": 0.0, "w0": "w"},
+    steps=(("mean", "(1 - share)*mean + share*x_pre*gain_post*teach_post"),),
+)
+"""A rule whose synapses keep their initial weight, and a running mean of its products."""
+
 RATE_RULES: Mapping[str, LearningRule] = {
     "plain": rules.three_factor(0.1),
     "decay": rules.three_factor(0.1, decay=0.05),
     "own": LearningRule("own", "eta*x_pre*delta_post - eta*0.01*w", {"eta": 0.1}),
+    "keeping": KEEPING,
     **{
         name: rules.three_factor(1.0, dynamics=change)
         for name, change in {
@@ -231,6 +241,9 @@ OPTIONS: Mapping[str, Callable[[], Network]] = {
     "delays": lambda: _changed(synapses={"delay": 3.0}),
     "long delays": lambda: _changed(synapses={"delay": 25.0}),
     "signs, gaps": lambda: _changed(synapses={"inhibitory": 0.2, "missing": 0.2}),
+    "state in synapses": lambda: _changed(
+        synapses={"rule": replace(KEEPING, when="feedback"), "bounds": (-2.0, 2.0)}
+    ),
     "levels": lambda: _changed(synapses={"levels": Levels(4)}),
     "a sum": lambda: _changed(total=2.0),
     "noise": lambda: _changed(noise_rate=100.0, noise_kick=0.1, stray_rate=50.0),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apical import LIF, Network, Projection, datasets, hypotheses, rules
+from apical import LIF, LearningRule, Network, Projection, datasets, hypotheses, rules
 from apical.data.registry import SOURCES
 from apical.devices import DEVICES
 from apical.errors import ParameterError, WiringError
@@ -56,9 +56,30 @@ def test_what_the_package_brings(case: Case) -> None:
     case()
 
 
+AVERAGED = LearningRule(
+    "averaged",
+    "eta * mean",
+    {"eta": 0.5, "share": 0.5},
+    source="the mean of past products of three factors, as momentum makes it",
+    state={"mean": 0.0},
+    steps=(("mean", "(1 - share) * mean + share * x_pre * gain_post * teach_post"),),
+)
+
+
 @pytest.mark.parametrize("contract", contracts("rule"), ids=lambda one: one.name)
-def test_rules(contract: Any) -> None:
-    contract.check(rules.three_factor(0.5))
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(rule, marks=[] if rule.state == {} else [pytest.mark.slow], id=rule.name)
+        for rule in (
+            rules.three_factor(0.5),
+            rules.consolidated(rules.three_factor(0.5), 0.1),
+            AVERAGED,
+        )
+    ],
+)
+def test_rules(contract: Any, rule: LearningRule) -> None:
+    contract.check(rule)
 
 
 def test_every_kind_has_contracts_that_say_what_holds() -> None:

@@ -827,8 +827,9 @@ class Simulator(Protocol):
         weights
             Projection name -> W, shape (n_pre, n_post); where a connectivity says which synapses
             exist, also those of these alone, shape (n_synapses,), in the order of
-            `Network.edges`. Others stay as they are. Or a file that `save` wrote, whose whole
-            state is taken over.
+            `Network.edges`. Others stay as they are. What rules of these synapses keep begins
+            again with these weights (`LearningRule.state`). Or a file that `save` wrote, whose
+            whole state is taken over.
 
         Raises
         ------
@@ -949,7 +950,24 @@ class Closing:
         if isinstance(weights, Path | str):
             self.state = read_state(Path(weights), self.state, self.network)
         else:
-            self.state = of_projections(self.network, weights)
+            found = of_projections(self.network, weights)
+            self.state = found
+            self.state = self._begun_again(found)
+
+    def _begun_again(self, loaded: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return what the rules of loaded synapses keep, where it begins with their weights."""
+        found = dict[str, np.ndarray]()
+        for entry, weights in loaded.items():
+            projection = self.network.projection(entry.removesuffix(".w"))
+            if projection.rule is not None and projection.rule.state:
+                called = self._state_names(projection)
+                for name, values in projection.rule.first(weights).items():
+                    found[f"{projection.name}.{called[name]}"] = values
+        return found
+
+    def _state_names(self, projection: Projection) -> Mapping[str, str]:
+        """Return the state of a rule: the name that it has for it -> that in the state."""
+        return {name: name for name in (projection.rule.state if projection.rule else ())}
 
     def _release(self) -> None:
         """Remove what lies outside this process."""

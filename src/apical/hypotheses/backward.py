@@ -409,4 +409,5 @@ def _swapped(rule: LearningRule) -> LearningRule:
         for name, trace in rule.traces.items()
     }
     update = substituted(rule.update, others)
-    return replace(rule, name=f"{rule.name}_backward", update=update, traces=traces)
+    steps = tuple((name, substituted(text, others)) for name, text in rule.steps)
+    return replace(rule, name=f"{rule.name}_backward", update=update, traces=traces, steps=steps)

@@ -201,10 +201,11 @@ def _check_online(projection: Projection) -> None:
             f"dynamics {rule.dynamics.name!r}, which need the end of a trial; use dynamics=None.",
             object="Hypothesis 'online'",
         )
-    if rule and rule.when == "trial" and rule.traces:
+    kept = [*rule.traces, *dict(rule.steps)] if rule and rule.when == "trial" else []
+    if rule and kept:
         raise WiringError(
             f"Hypothesis 'online': rule {rule.name!r} on projection {projection.name!r} reads "
-            f"{', '.join(rule.traces)} when a trial ends; write the rule with when='feedback'.",
+            f"{', '.join(kept)} when a trial ends; write the rule with when='feedback'.",
             object="Hypothesis 'online'",
         )
 

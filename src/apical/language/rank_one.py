@@ -23,7 +23,7 @@ ONE = ast.Constant(1)
 MOST_TERMS = 100
 """Largest number of terms that an update is expanded to, and of factors of each."""
 HELD = frozenset({"w", "eligibility"})
-"""Names that have a separate value in every synapse."""
+"""Names that have a separate value in every synapse, besides the state of a rule."""
 
 
 @dataclass(frozen=True)
@@ -47,30 +47,48 @@ class Term:
 
 
 @lru_cache(maxsize=256)
-def terms(text: str) -> tuple[Term, ...]:
+def terms(text: str, held: frozenset[str] = HELD) -> tuple[Term, ...]:
     """Split a weight update into rank-one terms.
+
+    Parameters
+    ----------
+    text
+        The update.
+    held
+        Names that have a separate value in every synapse.
 
     Raises
     ------
     DeviceError
         If a factor mixes the two neurons, so that the update is not low-rank.
     """
-    return tuple(_term(factors) for factors in _products(parse(text), text))
+    written = _Text(text, held)
+    return tuple(_term(factors, written) for factors in _products(parse(text), written))
 
 
-def _places(node: ast.expr) -> frozenset[str]:
-    return frozenset("w" if n in HELD else place(n) for n in names_in(node)) - {"synapse"}
+@dataclass(frozen=True)
+class _Text:
+    """An update, and the names that have a separate value in every synapse."""
+
+    text: str
+    held: frozenset[str]
+
+    def places(self, node: ast.expr) -> frozenset[str]:
+        """Return where a part of it is local: 'pre', 'post' or 'w'; numbers are nowhere."""
+        found = ("w" if n in self.held else place(n) for n in names_in(node))
+        return frozenset(found) - {"synapse"}
 
 
-def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:
+def _products(node: ast.expr, text: _Text) -> list[tuple[ast.expr, ...]]:
     """Expand an expression into a sum of products, each given as its factors."""
+    places = text.places
     match node:
         # numbers are kept out of factors: they scale a whole matrix product at no cost
-        case ast.BinOp(left=left, op=ast.Mult(), right=right) if not _places(left):
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if not places(left):
             return _times(left, _products(right, text))
-        case ast.BinOp(left=left, op=ast.Mult(), right=right) if not _places(right):
+        case ast.BinOp(left=left, op=ast.Mult(), right=right) if not places(right):
             return _times(right, _products(left, text))
-        case _ if len(_places(node)) <= 1:
+        case _ if len(places(node)) <= 1:
             return [(node,)]
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _products(left, text) + _products(right, text)
@@ -82,24 +100,24 @@ def _products(node: ast.expr, text: str) -> list[tuple[ast.expr, ...]]:
             return _products(operand, text)
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
             return _crossed([_products(left, text), _products(right, text)], text)
-        case ast.BinOp(left=left, op=ast.Div(), right=right) if len(_places(right)) <= 1:
+        case ast.BinOp(left=left, op=ast.Div(), right=right) if len(places(right)) <= 1:
             return _times(ast.BinOp(ONE, ast.Div(), right), _products(left, text))
         case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
             return _crossed([_products(base, text)] * min(power, MOST_TERMS + 1), text)
     raise DeviceError(
-        f"The update {shown(text)} mixes the two neurons in {shown(ast.unparse(node))}. That is "
-        "local, but no matrix product; simulate it in Brian2 (device='cpp_standalone' or "
+        f"The update {shown(text.text)} mixes the two neurons in {shown(ast.unparse(node))}. That "
+        "is local, but no matrix product; simulate it in Brian2 (device='cpp_standalone' or "
         "'runtime')."
     )
 
 
-def _crossed(sums: Sequence[list[tuple[ast.expr, ...]]], text: str) -> list[tuple[ast.expr, ...]]:
+def _crossed(sums: Sequence[list[tuple[ast.expr, ...]]], text: _Text) -> list[tuple[ast.expr, ...]]:
     """Multiply sums of products, unless what they expand to is too long."""
     length, factors = prod(map(len, sums)), sum(len(found[0]) for found in sums)
     if length > MOST_TERMS or factors > MOST_TERMS:
         raise DeviceError(
-            f"The update {shown(text)} expands to more than {MOST_TERMS} terms or factors, each a "
-            "matrix product; write it with fewer brackets, or as several rules."
+            f"The update {shown(text.text)} expands to more than {MOST_TERMS} terms or factors, "
+            "each a matrix product; write it with fewer brackets, or as several rules."
         )
     return [sum(chosen, ()) for chosen in product(*sums)]
 
@@ -108,10 +126,10 @@ def _times(factor: ast.expr, products: list[tuple[ast.expr, ...]]) -> list[tuple
     return [(factor, *rest) for rest in products]
 
 
-def _term(factors: tuple[ast.expr, ...]) -> Term:
+def _term(factors: tuple[ast.expr, ...], text: _Text) -> Term:
     found: dict[str, list[ast.expr]] = {"synapse": [], "pre": [], "post": []}
     for factor in factors:
-        where = next(iter(_places(factor)), "synapse")
+        where = next(iter(text.places(factor)), "synapse")
         found["synapse" if where == "w" else where].append(factor)
     return Term(**{where: _product(nodes) for where, nodes in found.items()})
 

@@ -169,7 +169,7 @@ def rule_of(projection: Projection) -> LearningRule:
     Raises
     ------
     WiringError
-        If it has none, or one that reads synaptic traces.
+        If it has none, or one that reads traces or state of synapses.
 
     Examples
     --------
@@ -184,10 +184,11 @@ def rule_of(projection: Projection) -> LearningRule:
             "name a plastic one.",
             object=f"Projection {projection.name!r}",
         )
-    if projection.rule.traces:
+    kept = [*projection.rule.traces, *projection.rule.state]
+    if kept:
         raise WiringError(
             f"Rule {projection.rule.name!r} of projection {projection.name!r} reads "
-            f"{', '.join(projection.rule.traces)}, which synapses keep and records of neurons do "
+            f"{', '.join(kept)}, which synapses keep and records of neurons do "
             "not hold; read them from simulator.state instead.",
             object=f"Rule {projection.rule.name!r}",
         )

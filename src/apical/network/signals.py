@@ -577,6 +577,7 @@ class _Synapses:
             self._own(name, "trace")
         for name, trace in rule.traces.items():
             self._read(expressions.names(trace.source), f"{p.name}.{name}", trace.source)
+        self._kept(rule)
         self._read(expressions.names(rule.update), update, rule.update)
         moment = {"spike": p.pre, "post": p.post}.get(rule.when)
         if moment is not None:
@@ -586,6 +587,16 @@ class _Synapses:
         graph.external("learning", update, "rule", "trials that learn")
         graph.edge(update, weight, "rule", rule.name)
         self._optimiser(rule, weight)
+
+    def _kept(self, rule: LearningRule) -> None:
+        """Add what synapses keep from trial to trial: where it begins, and what it becomes."""
+        owner = self._projection.name
+        for name in rule.state:
+            self._own(name, "trace")
+        for name, value in rule.state.items():
+            self._read(expressions.names(str(value)), f"{owner}.{name}", f"begins as {value}")
+        for name, text in rule.steps:
+            self._read(expressions.names(text), f"{owner}.{name}", text)
 
     def _optimiser(self, rule: LearningRule, weight: str) -> None:
         """Add what an optimiser keeps of updates."""

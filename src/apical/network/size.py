@@ -12,7 +12,7 @@ PER_NEURON = 16
 
 
 def weights_bytes(projection: Projection, itemsize: int) -> int:
-    """Return the memory of a projection's weights and of its optimiser's state [bytes].
+    """Return the memory of a projection's weights, and of what its synapses keep besides [bytes].
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ def weights_bytes(projection: Projection, itemsize: int) -> int:
     """
     kept = 0 if isinstance(projection.weights, ReadBackwards) else 1
     rule = projection.rule
+    if rule is not None:
+        kept += len(rule.state)
     if rule is not None and rule.dynamics is not None:
         kept += len(set(rule.dynamics.state) - rule.dynamics.shared)
     return kept * n_stored(projection) * itemsize

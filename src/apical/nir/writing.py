@@ -216,6 +216,8 @@ def _told(network: Network, about: Mapping[str, Any] | None) -> dict[str, Any]:
                     "parameters": dict(p.rule.parameters),
                     "when": p.rule.when,
                     "traces": list(p.rule.traces),
+                    "state": dict(p.rule.state),
+                    "steps": [list(step) for step in p.rule.steps],
                     "source": p.rule.source,
                 }
                 for p in network.plastic

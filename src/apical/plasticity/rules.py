@@ -2,16 +2,21 @@
 
 import warnings
 from collections.abc import Iterable, Mapping, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from apical._base.bibliography import cite
 from apical._base.checking import check_fields, checked, described, listed, shown
 from apical._base.names import check_name
-from apical._base.parameters import Duration, NonNegative, Time
+from apical._base.parameters import Duration, NonNegative, Share, Time
 from apical.errors import DescriptionWarning, LocalityError, ParameterError, concerning
 from apical.errors.source_location import outside
+from apical.language.evaluation import evaluated
 from apical.language.expressions import FUNCTIONS, names, place
+from apical.language.rank_one import HELD
 from apical.plasticity.optimizers import NOISE, UpdateDynamics
 from apical.plasticity.traces import PER_STEP, Trace, kept
 
@@ -63,8 +68,9 @@ class LearningRule:
         Name in messages and exports.
     update
         Change of the weight ``w`` per update [dimensionless], in Brian2's grammar. Every name
-        is ``w``, one of `parameters` or `traces`, or ends in ``_pre`` or ``_post``: a signal of
-        the presynaptic or postsynaptic neuron; or ``eligibility``, under weight perturbation.
+        is ``w``, one of `parameters`, `traces` or `state`, or ends in ``_pre`` or ``_post``: a
+        signal of the presynaptic or postsynaptic neuron; or ``eligibility``, under weight
+        perturbation.
     parameters
         Parameters: name -> value [dimensionless].
     when
@@ -84,11 +90,21 @@ class LearningRule:
         weight.
     traces
         Eligibility traces of the synapse, by name.
+    state
+        Variables that each synapse keeps from trial to trial, with their initial values
+        [dimensionless]: a number, or an expression of the initial weight ``w`` and `parameters`,
+        as in ``{"w0": "w"}``. Loaded weights are initial weights: what their synapses keep begins
+        again with them.
+    steps
+        Assignments to `state`, as pairs of a variable and its new value, in order, before each
+        update; they read what `update` reads. Trials that learn together share the mean of their
+        new values. Empty: what synapses keep does not change.
 
     Raises
     ------
     LocalityError
-        If `update` or a trace reads a name that the synapse cannot know, or is not an expression.
+        If `update`, a step or a trace reads a name that the synapse cannot know, or is not an
+        expression.
     ParameterError
         If a value is not a number, or a name is already in use.
 
@@ -103,6 +119,18 @@ class LearningRule:
     >>> oja = LearningRule("oja", "eta * x_post * (x_pre - x_post * w)", {"eta": 0.01})
     >>> sorted(oja.signals)
     ['x_post', 'x_pre']
+
+    A synapse that keeps a running mean of its Hebbian updates, and learns by this mean:
+
+    >>> slow = LearningRule(
+    ...     "slow",
+    ...     "eta * mean",
+    ...     {"eta": 0.1, "share": 0.2},
+    ...     state={"mean": 0.0},
+    ...     steps=(("mean", "(1 - share) * mean + share * x_pre * x_post"),),
+    ... )
+    >>> slow.first(w=[0.5, -0.5])
+    {'mean': array([0., 0.])}
     """
 
     name: str
@@ -113,6 +141,8 @@ class LearningRule:
     onset: Time = 0.0
     dynamics: UpdateDynamics | None = None
     traces: Mapping[str, Trace] = field(default_factory=dict)
+    state: Mapping[str, float | str] = field(default_factory=dict)
+    steps: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         with concerning(described(self)):
@@ -142,30 +172,59 @@ class LearningRule:
             )
         self._check_names(self.parameters, "a parameter")
         self._check_names(self.traces, "a trace")
-        self._check_twice("its traces", [*self.traces, *map(kept, self.traces)], self.parameters)
+        self._check_names(self.state, "a state variable")
+        of_traces = [*self.traces, *map(kept, self.traces)]
+        self._check_twice("its traces", of_traces, self.parameters)
+        self._check_twice("its state", self.state, [*self.parameters, *of_traces])
+        self._check_state()
         if self.dynamics is not None:
             self._check_dynamics(self.dynamics)
-        known = {"w", *self.parameters, *self.traces}
-        followed = {name for trace in self.traces.values() for name in names(trace.source)}
-        asked = (names(self.update) - {ELIGIBILITY}) | followed
+        known = {"w", *self.parameters, *self.traces, *self.state}
+        others = [*(trace.source for trace in self.traces.values()), *(t for _, t in self.steps)]
+        asked = (names(self.update) - {ELIGIBILITY}).union(*map(names, others))
         strangers = sorted(n for n in asked if place(n) == "synapse" and n not in known)
         if strangers:
             raise LocalityError(
                 f"LearningRule {self.name!r} reads {listed(strangers)}, which a "
                 "synapse cannot know. End a name in '_pre' or '_post' to read a signal of one of "
-                "its two neurons, or give a number in `parameters`, or a trace.",
+                "its two neurons, or give a number in `parameters`, a trace, or `state`.",
             )
         self._warn()
+
+    def _check_state(self) -> None:
+        known = {"w", *self.parameters}
+        for name, value in self.state.items():
+            strangers = sorted(names(str(value)) - known)
+            if strangers:
+                raise LocalityError(
+                    f"{described(self)}: its state {name!r} begins as {shown(value)}, which reads "
+                    f"{listed(strangers)}; where a synapse begins, it knows "
+                    f"{listed(sorted(known))}.",
+                    parameter="state",
+                )
+        strangers = sorted({name for name, _ in self.steps} - {*self.state})
+        if strangers:
+            raise ParameterError(
+                f"{described(self)}: its steps assign {listed(strangers)}, which is not in its "
+                f"state ({listed(sorted(self.state)) or 'none'}); give it a first value, for "
+                f"instance state={{{strangers[0]!r}: 0.0}}.",
+                parameter="steps",
+            )
 
     def _warn(self) -> None:
         """Warn of what has no effect, or hardly the one that was meant."""
         said = []
-        for what, given in (("parameter", self.parameters), ("trace", self.traces)):
+        begins = frozenset[str]().union(*(names(str(value)) for value in self.state.values()))
+        for what, given, read in (
+            ("parameter", self.parameters, self._reads | begins),
+            ("trace", self.traces, self._reads),
+            ("state", self.state, self._read_besides_itself),
+        ):
             said += [
                 f"{described(self)} does not read its {what} {name!r}; write it into the update "
                 "or leave it out."
                 for name in given
-                if name not in self._reads
+                if name not in read
             ]
         if self.parameters.get("eta", 0.0) < 0:
             said.append(
@@ -189,7 +248,7 @@ class LearningRule:
             )
 
     def _check_noise(self) -> None:
-        known = {"w", *self.parameters, "x_pre", "drive_pre", "x_post"}
+        known = {"w", *self.parameters, *self.state, "x_pre", "drive_pre", "x_post"}
         others = sorted(self._reads - known)
         if others:
             raise LocalityError(
@@ -203,14 +262,69 @@ class LearningRule:
                 f"{described(self)}: {described(dynamics)} need when='trial', got {self.when!r}.",
                 parameter="when",
             )
-        own = [*self.parameters, *self.traces, *map(kept, self.traces), *RESERVED]
+        own = [*self.parameters, *self.traces, *map(kept, self.traces), *self.state, *RESERVED]
         used = [*dynamics.state, *dynamics.parameters, "update"]
         self._check_twice(f"its dynamics {dynamics.name!r}", used, own)
 
     @property
     def _reads(self) -> frozenset[str]:
-        """All names that the update or a trace reads."""
-        return names(self.update).union(*(names(trace.source) for trace in self.traces.values()))
+        """All names that the update, a step or a trace reads."""
+        texts = [*(trace.source for trace in self.traces.values()), *(t for _, t in self.steps)]
+        return names(self.update).union(*map(names, texts))
+
+    @property
+    def _read_besides_itself(self) -> frozenset[str]:
+        """All names that are read by more than the step that assigns them."""
+        traces = (names(trace.source) for trace in self.traces.values())
+        steps = (names(text) - {name} for name, text in self.steps)
+        return names(self.update).union(*traces, *steps)
+
+    @property
+    def held(self) -> frozenset[str]:
+        """Names that have a separate value in every synapse: weight, noise, state."""
+        return HELD | {*self.state}
+
+    def first(self, w: npt.ArrayLike) -> dict[str, np.ndarray]:
+        """Return what synapses keep (`state`) where they begin.
+
+        Parameters
+        ----------
+        w
+            Their initial weights, of any shape.
+
+        Returns
+        -------
+        dict
+            Name -> values, shape as `w`.
+
+        Raises
+        ------
+        ParameterError
+            If a value is not finite.
+
+        Examples
+        --------
+        >>> from apical import rules
+        >>> rules.consolidated(rules.three_factor(0.1), strength=0.01).first([0.5, -0.5])
+        {'w0': array([ 0.5, -0.5])}
+        """
+        weights = np.asarray(w, float)
+        known = {**self.parameters, "w": weights}
+        found = {
+            name: np.broadcast_to(evaluated(str(value), known, {}), weights.shape).copy()
+            for name, value in self.state.items()
+        }
+        for name, values in found.items():
+            if not np.isfinite(values).all():
+                raise ParameterError(
+                    f"{described(self)}: its state {name!r}, which begins as "
+                    f"{shown(self.state[name])}, has no finite value in "
+                    f"{np.count_nonzero(~np.isfinite(values)):,} of {values.size:,} synapses; "
+                    "write an expression that is finite for every weight, 0 included.",
+                    object=described(self),
+                    parameter="state",
+                )
+        return found
 
     @property
     def signals(self) -> frozenset[str]:
@@ -614,4 +728,78 @@ def e_prop(
             "e_trace": Trace(moved, tau),
             **({} if tau_a is None else {"slow": Trace(moved, tau_a)}),
         },
+    )
+
+
+INITIAL, CONSOLIDATION = "w0", "consolidation"
+"""Names of the initial weight in a synapse that keeps it, and of the strength of decay to it."""
+
+CONSOLIDATED_SOURCE = f"{cite('li2018')}; {cite('kirkpatrick2017', 'eq. 3')}"
+
+
+@checked()
+def consolidated(rule: LearningRule, strength: Share) -> LearningRule:
+    r"""Consolidation: a rule whose weights also decay toward their initial values.
+
+    .. math:: \Delta w_{ij} = \Delta^{\mathrm{rule}}_{ij} - \lambda\,(w_{ij} - w^0_{ij})
+
+    Each synapse keeps its initial weight ``w0``. Without error the distance to it shrinks by the
+    factor ``1 - strength`` per update; weights that were loaded, for instance those of a network
+    that has learned an earlier task, are initial weights. This is the penalty L2-SP of transfer
+    learning, and elastic weight consolidation where every weight matters alike (a Fisher
+    information of 1), which needs no second signal.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    strength
+        Share of the distance to the initial weight that is lost at every update, besides the
+        learning rate of the rule [dimensionless]; a learning-rate schedule scales it too. An
+        optimiser of the rule reads it as part of the update.
+
+    Returns
+    -------
+    LearningRule
+        The rule, with the term in its update and the state ``w0``.
+
+    Raises
+    ------
+    ParameterError
+        If the rule has a name ``w0`` or ``consolidation`` already.
+
+    See Also
+    --------
+    LearningRule : Its `state`.
+    three_factor : Its `decay` is toward 0.
+
+    References
+    ----------
+    Li, Grandvalet & Davoine 2018, arXiv:1802.01483 (L2-SP); Kirkpatrick et al. 2017,
+    doi:10.1073/pnas.1611835114, eq. 3 (elastic weight consolidation).
+
+    Examples
+    --------
+    >>> from apical import rules
+    >>> kept = rules.consolidated(rules.three_factor(0.1), strength=0.01)
+    >>> kept.update
+    'eta * x_pre * gain_post * teach_post - consolidation * (w - w0)'
+    >>> kept.state
+    {'w0': 'w'}
+    """
+    used = {*rule.parameters, *rule.traces, *rule.state}
+    for name in sorted({INITIAL, CONSOLIDATION} & used):
+        raise ParameterError(
+            f"{described(rule)} has a name {name!r} already, which consolidation gives; rename it, "
+            "and consolidate once.",
+            object=described(rule),
+            parameter="rule",
+        )
+    return replace(
+        rule,
+        name=f"{rule.name}_consolidated",
+        update=f"{rule.update} - {CONSOLIDATION} * (w - {INITIAL})",
+        parameters={**rule.parameters, CONSOLIDATION: strength},
+        state={**rule.state, INITIAL: "w"},
+        source="; ".join(filter(None, (rule.source, CONSOLIDATED_SOURCE))),
     )

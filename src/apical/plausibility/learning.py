@@ -32,6 +32,7 @@ def locality(projection: Projection, rule: LearningRule) -> Finding:
         f"{_reads(projection, trace.source)}"
         for name, trace in rule.traces.items()
     )
+    kept += "".join(_state(projection, rule, name) for name in rule.state)
     kept += f"; {rule.dynamics.name} in the synapse" if rule.dynamics else ""
     reason = (
         f"rule {rule.name!r} ({rule.update}) reads {_reads(projection, rule.update)}, "
@@ -52,6 +53,16 @@ def _reads(projection: Projection, text: str) -> str:
     said = {"pre": projection.pre.name, "post": projection.post.name, "synapse": "the synapse"}
     reads = "; ".join(f"{', '.join(found)} in {said[at]}" for at, found in known.items() if found)
     return reads or "nothing"
+
+
+def _state(projection: Projection, rule: LearningRule, name: str) -> str:
+    """Return what a synapse keeps from trial to trial: where it begins, and what it becomes."""
+    said = f"; the synapse keeps {name}, which begins as {rule.state[name]}"
+    texts = [text for variable, text in rule.steps if variable == name]
+    said += "".join(
+        f" and becomes {text}, which reads {_reads(projection, text)}" for text in texts
+    )
+    return said if texts else f"{said} and stays so"
 
 
 def _memory(trace: Trace) -> str:

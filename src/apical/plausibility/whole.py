@@ -277,11 +277,12 @@ def precision(network: Network, dtype: str) -> Iterator[Finding]:
 
 
 def _kept(projection: Projection) -> str:
-    """List what a synapse keeps besides its weight: state of its optimiser, traces."""
+    """List what a synapse keeps besides its weight: traces, state of its rule and optimiser."""
     rule = projection.rule
     if rule is None:
         return ""
     found = [f"trace {name}" for name in rule.traces]
+    found += [f"{name} of rule {rule.name}" for name in rule.state]
     if rule.dynamics:
         found += [f"{name} of {rule.dynamics.name}" for name in rule.dynamics.state]
     found += ["noise of its own"] if projection.explores else []

@@ -169,7 +169,7 @@ def _check_angles(network: Network) -> None:
         check_network(network)
     for projection in network.plastic:
         if projection.rule:
-            terms(projection.rule.update)
+            terms(projection.rule.update, projection.rule.held)
 
 
 def _feedback(look: Look) -> Metrics:

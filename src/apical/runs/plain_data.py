@@ -48,6 +48,7 @@ MODULES: tuple[ModuleType, ...] = (
 """Modules whose dataclasses a network is made of, besides registered populations and encoders."""
 
 LATER: Mapping[str, tuple[str, ...]] = {
+    "LearningRule": ("state", "steps"),
     "Projection": ("connectivity", "shared"),
     **dict.fromkeys(POPULATIONS, ("positions", "shape")),
 }

@@ -78,10 +78,16 @@ class ArraySimulator(Closing):
         }
         self._explorers = [item for item in self._learners if item.projection.explores]
         self._reward = next((p for p in network.populations if p.role == "reward"), None)
-        self._dynamics = {item.projection.name: item.initial_state() for item in learners}
+        self._dynamics = {item.projection.name: self._begun(item) for item in learners}
         self._settling = Settling(network, library, self._weights, kept, self._streams)
         self._plans: dict[tuple[int, bool, bool, bool], _Plan] = {}
         self._noise_plans: dict[tuple[int, str], _Plan] = {}
+
+    def _begun(self, learner: Learner) -> dict[str, Array]:
+        """Return what synapses of a projection keep besides their weights, where they begin."""
+        rule, name = learner.projection.rule, learner.projection.name
+        own = rule.first(self.network.initial_state(name)) if rule and rule.state else {}
+        return learner.initial_state(own)
 
     @property
     def dt(self) -> None:
@@ -263,7 +269,8 @@ class ArraySimulator(Closing):
         found = {}
         for item, brought in zip(self._learners, self._teach(plan), strict=True):
             name, update = item.projection.name, self.library.empty(item.shape)
-            _call(item.update(self._weights[name], brought, len(block), update))
+            state = self._dynamics[name]
+            _call(item.update(self._weights[name], state, brought, len(block), update))
             values, edges = self._storages[name].back(update), self.network.edges(item.projection)
             found[name] = values if edges is None else edges.dense(values)
         return found

@@ -257,6 +257,9 @@ class BrianSimulator(Closing, ABC):
     def _held(self, projection: str) -> np.ndarray:
         return self._get(f"{projection}.w")
 
+    def _state_names(self, projection: Projection) -> Mapping[str, str]:
+        return plastic.names_of_state(projection)
+
     def _propagate(self) -> None:
         """Compute the propagators of a time step from the current constants."""
         for population, propagators in self._built.propagators.items():

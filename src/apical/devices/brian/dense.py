@@ -209,6 +209,7 @@ class Learning(Everywhere):
             vanishes=rule is not None
             and waits
             and projection.bounds is None
+            and not rule.steps
             and vanishes_with(rule.update, taught),
         )
 
@@ -217,10 +218,10 @@ def _silencer(synapses: Any, projection: Projection) -> Any:
     """Return a presynaptic signal that is a factor of the rule, if there is one.
 
     Rows of neurons where it is zero can be skipped, unless bounds must be enforced there too, or an
-    optimiser has state there.
+    optimiser or the rule has state there.
     """
     rule = projection.rule
-    if rule is None or rule.dynamics or projection.bounds:
+    if rule is None or rule.dynamics or rule.steps or projection.bounds:
         return None
     for signal in projection.pre.signals:
         variable = synapses.variables.get(f"{signal}_pre")

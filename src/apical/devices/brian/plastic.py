@@ -1,8 +1,9 @@
 """Weight updates in Brian2: learning rule, optimiser and weight constraints as statements."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import numpy as np
 from brian2 import Equations
 
 from apical._base.checking import described
@@ -55,12 +56,30 @@ def followed(projection: Projection) -> dict[str, traces.Trace]:
     }
 
 
-def state(projection: Projection) -> Mapping[str, float]:
-    """Return the variables of a synapse besides its weight, and where they start."""
+def state(projection: Projection) -> tuple[str, ...]:
+    """Return the variables of a synapse besides its weight, by the names that it calls them."""
     rule, called = projection.rule, _called(projection)
-    kept = dict.fromkeys(rule.traces, 0.0) if rule else {}
-    kept |= rule.dynamics.state if rule and rule.dynamics else {}
-    return {called.get(name, name): value for name, value in kept.items()}
+    if rule is None:
+        return ()
+    own = [*rule.traces, *rule.state, *(rule.dynamics.state if rule.dynamics else ())]
+    return tuple(called.get(name, name) for name in own)
+
+
+def first(projection: Projection, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return where the variables of synapses begin, by name: shape as `weights`, the first ones."""
+    rule, called = projection.rule, _called(projection)
+    if rule is None:
+        return {}
+    numbers = dict.fromkeys(rule.traces, 0.0) | dict(rule.dynamics.state if rule.dynamics else {})
+    found = {name: np.full(weights.shape, value) for name, value in numbers.items()}
+    found |= rule.first(weights)
+    return {called.get(name, name): values for name, values in found.items()}
+
+
+def names_of_state(projection: Projection) -> Mapping[str, str]:
+    """Return the state of a rule: the name that the rule has for it -> that in the synapse."""
+    rule, called = projection.rule, _called(projection)
+    return {name: called.get(name, name) for name in rule.state} if rule else {}
 
 
 def _called(projection: Projection) -> dict[str, str]:
@@ -72,7 +91,7 @@ def _called(projection: Projection) -> dict[str, str]:
     rule = projection.rule
     if rule is None:
         return {}
-    own = {*rule.parameters, *rule.traces}
+    own = {*rule.parameters, *rule.traces, *rule.state}
     if rule.dynamics:
         own |= {*rule.dynamics.parameters, *rule.dynamics.state}
     taken = set[str]()
@@ -110,10 +129,19 @@ def written_update(projection: Projection) -> str:
     return substituted(rule.update, called) if called else rule.update
 
 
+def written_steps(projection: Projection) -> tuple[tuple[str, str], ...]:
+    """Return the assignments to the state of a rule, with the names that a synapse has."""
+    rule, called = projection.rule, _called(projection)
+    given = rule.steps if rule else ()
+    return tuple((called.get(name, name), substituted(text, called)) for name, text in given)
+
+
 def statements(
     projection: Projection, factor: str, *, masked: bool = False, update: str = ""
 ) -> str:
     """Return the update statements.
+
+    The state of a rule is assigned before its update reads it, in training trials alone.
 
     Parameters
     ----------
@@ -124,40 +152,53 @@ def statements(
     masked
         Whether there are objects for synapses that do not exist, which keep weight 0.
     update
-        Name of a given update, in place of that of the rule.
+        Name of a given update, in place of that of the rule, whose state is assigned elsewhere.
     """
-    rule, update = projection.rule, update or written_update(projection)
+    rule, before, kept = projection.rule, list[str](), list[str]()
     if rule is None:
         return _held(projection, "0", "0", masked)
+    text = update or written_update(projection)
+    if not update and rule.steps:
+        before, kept, known = _next(written_steps(projection), {}, {})
+        text = substituted(text, known)
     if rule.dynamics is None:
-        return _held(projection, f"{factor}*({update})", factor, masked)
-    return _with_dynamics(projection, update, rule.dynamics, factor, masked)
+        body = _held(projection, f"{factor}*({text})", factor, masked)
+    else:
+        more, body, of_dynamics = _with_dynamics(projection, text, rule.dynamics, factor, masked)
+        before, kept = [*before, *more], [*kept, *of_dynamics]
+    learns = bool(kept or rule.dynamics) and projection.limits is None
+    return lines(*before, body, when(learns, f"_learns = int({factor} != 0)"), *kept)
+
+
+def _next(
+    steps: Iterable[tuple[str, str]], called: Mapping[str, str], known: Mapping[str, str]
+) -> tuple[list[str], list[str], dict[str, str]]:
+    """Return statements of the next state, those that take it over, and the names it is read by.
+
+    It is taken over only where anything is learned.
+    """
+    known, found, kept = {**called, **known}, list[str](), list[str]()
+    for name, text in steps:
+        found.append(f"_next_{name} = {substituted(text, known)}")
+        known[name] = f"_next_{name}"
+        mine = called.get(name, name)
+        kept.append(f"{mine} = _learns*_next_{name} + (1 - _learns)*{mine}")
+    return found, list(dict.fromkeys(kept)), known
 
 
 def _with_dynamics(
     projection: Projection, update: str, dynamics: UpdateDynamics, factor: str, masked: bool
-) -> str:
-    """Return statements of an optimiser: the next state, taken over only in training trials.
+) -> tuple[list[str], str, list[str]]:
+    """Return statements of an optimiser: its next state, the weight change, and what takes it over.
 
     The change is computed from the next state in any case: that of Adam is undefined in its initial
     state.
     """
-    called = _called(projection)
-    known, steps, kept = called | {NOISE: "_drawn"}, list[str](), list[str]()
-    for name, text in dynamics.steps:
-        steps.append(f"_next_{name} = {substituted(text, known)}")
-        known[name] = f"_next_{name}"
-        mine = called.get(name, name)
-        kept.append(f"{mine} = _learns*_next_{name} + (1 - _learns)*{mine}")
+    steps, kept, known = _next(dynamics.steps, _called(projection), {NOISE: "_drawn"})
     change = substituted(dynamics.change, known)
-    return lines(
-        f"update = {update}",
-        when(dynamics.draws, "_drawn = randn()"),
-        *steps,
-        _held(projection, f"{factor}*({change})", factor, masked),
-        when(projection.limits is None, f"_learns = int({factor} != 0)"),
-        *kept,
-    )
+    drawn = ["_drawn = randn()"] if dynamics.draws else []
+    body = _held(projection, f"{factor}*({change})", factor, masked)
+    return [f"update = {update}", *drawn, *steps], body, kept
 
 
 def _held(projection: Projection, change: str, factor: str, masked: bool) -> str:

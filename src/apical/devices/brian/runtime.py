@@ -7,12 +7,12 @@ from typing import Any
 
 import brian2 as b2
 import numpy as np
-from brian2.devices.device import RuntimeDevice
 
 from apical.devices.brian import build, chance, reading, tables, variables
 from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.monitors import InProcess
 from apical.devices.brian.stepping import Stepper
+from apical.devices.brian.unaliased import InProcessDevice
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
 from apical.network.description import Network
@@ -27,7 +27,7 @@ class RuntimeSimulator(BrianSimulator):
     def __init__(self, network: Network, options: build.Options, dtype: str, codegen: str) -> None:
         self.network, self.options = network, options
         self.dtype, self.codegen = np.dtype(dtype), codegen
-        self._settle(RuntimeDevice())
+        self._settle(InProcessDevice())
         with self._place():
             self._seedings = chance.add_to(self._built)
 

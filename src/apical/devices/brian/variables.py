@@ -55,8 +55,8 @@ def initial_state(built: Built) -> dict[str, np.ndarray]:
             state[f"{population.name}.lastspike"] = np.full(population.size, -1e4)
     for projection in network.projections:
         weights = state[f"{projection.name}.w"] = network.initial_state(projection)
-        for name, value in plastic.state(projection).items():
-            state[f"{projection.name}.{name}"] = np.full(weights.shape, value)
+        for name, values in plastic.first(projection, weights).items():
+            state[f"{projection.name}.{name}"] = values
     return state
 
 

@@ -137,7 +137,8 @@ def _eta(projection: Projection, dt: float) -> str:
     """
     rule = projection.rule
     assert rule is not None
-    if "".join(rule.update.split()) not in PRODUCTS or rule.traces or rule.when != "trial":
+    keeps = rule.traces or rule.state
+    if "".join(rule.update.split()) not in PRODUCTS or keeps or rule.when != "trial":
         raise DeviceError(
             f"Projection {projection.name!r} learns by {rule.name!r}, in whose place a gradient "
             "through time cannot come; use rules.three_factor(eta), with an optimiser or without.",

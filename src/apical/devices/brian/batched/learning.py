@@ -33,24 +33,26 @@ class Learning:
     def __init__(self, wires: Wires, *, masked: bool, pre: str = "", post: str = "") -> None:
         projection = wires.projection
         self._wires, self._pre, self._post = wires, pre, post
-        self._released = bool(pre) and projection.release < 1
-        text = plastic.written_update(projection)
-        found = () if self._released else _outers(projection, text)
-        self._outers = [tuple(map(wires.on_one_side, _texts(term))) for term in found]
-        self._each: Program | None = None
-        if not self._outers:
-            self._each = wires.everywhere(f"_change = {text}", result="_change")
+        self._change = Mean(wires, plastic.written_update(projection), pre=pre, post=post)
+        self._steps = [
+            (wires.cell(name), Mean(wires, text, pre=pre, post=post, stays=wires.cell(name)))
+            for name, text in plastic.written_steps(projection)
+        ]
         code = plastic.statements(projection, "_factor", masked=masked, update="_mean")
         self._step = wires.everywhere(code, "_mean", number="_factor")
-        self.written = [key(variable) for variable in self._step.written.values()]
+        written = [key(variable) for variable in self._step.written.values()]
+        self.written = [*(name for name, _ in self._steps), *written]
 
     def __call__(self, cells: Cells, factor: float) -> None:
         """Change the weights, at a factor on the learning rate; at 0 nothing changes."""
         mask = self._anywhere(cells) if self._pre or self._post else None
         if factor == 0 or (mask is not None and not bool(mask.any())):
             return
-        mean = self._of_products(cells) if self._outers else self._of_each(cells)
-        self._step(cells, self._wires.layout.shape, mask, _mean=mean, _factor=factor)
+        shape, library = self._wires.layout.shape, self._wires.library
+        for name, mean in self._steps:
+            after = mean(cells)
+            cells[name] = after if mask is None else library.where(mask, after, cells[name])
+        self._step(cells, shape, mask, _mean=self._change(cells), _factor=factor)
 
     def _anywhere(self, cells: Cells) -> Array:
         """Return which synapses learn in any trial."""
@@ -58,6 +60,38 @@ class Learning:
         events = cells[self._pre or self._post].any(0)
         there = layout.lifted(events, post=not self._pre)
         return library.hold(there, np.dtype(bool), layout.shape)
+
+
+class Mean:
+    """An expression of a rule in every synapse, as its mean over the trials of a batch.
+
+    Parameters
+    ----------
+    wires
+        The synapses.
+    text
+        The expression, with the names that a synapse has.
+    pre, post
+        Names of the events among the cells at which it is read, of either neuron; "" for none.
+    stays
+        Name of the cell whose value counts in trials without such an event; "" for 0.
+    """
+
+    def __init__(
+        self, wires: Wires, text: str, *, pre: str = "", post: str = "", stays: str = ""
+    ) -> None:
+        projection = wires.projection
+        self._wires, self._pre, self._post, self._stays = wires, pre, post, stays
+        self._released = bool(pre) and projection.release < 1
+        found = () if self._released or stays else _outers(projection, text)
+        self._outers = [tuple(map(wires.on_one_side, _texts(term))) for term in found]
+        self._each: Program | None = None
+        if not self._outers:
+            self._each = wires.everywhere(f"_change = {text}", result="_change")
+
+    def __call__(self, cells: Cells) -> Array:
+        """Return it, shape as that of the weights."""
+        return self._of_products(cells) if self._outers else self._of_each(cells)
 
     def _of_products(self, cells: Cells) -> Array:
         """Return the mean update, by a matrix product for each of its terms."""
@@ -83,11 +117,15 @@ class Learning:
         for start in range(0, cells.n, size):
             part = cells.part(slice(start, start + size))
             change = self._each(part, ())
+            otherwise = part[self._stays] if self._stays else 0 * change
             if self._pre or self._post:
                 events = layout.lifted(part[self._pre or self._post], post=not self._pre)
-                change = library.where(events, change, 0 * change)
+                change = library.where(events, change, otherwise)
             if self._released:
-                change = change * part[self._wires.cell("sent")]
+                sent = part[self._wires.cell("sent")]
+                change = (
+                    library.where(sent != 0, change, otherwise) if self._stays else change * sent
+                )
             total = total + library.hold(change, library.dtype, (part.n, *layout.shape)).sum(0)
         return total / cells.n
 
@@ -96,11 +134,12 @@ def _outers(projection: Projection, text: str) -> tuple[Term, ...]:
     """Return an update as products of two neurons' factors, if it is a sum of these alone."""
     if plastic.followed(projection):
         return ()
+    held = HELD | {*plastic.names_of_state(projection).values()}
     try:
-        found = terms(text)
+        found = terms(text, held)
     except DeviceError:  # not a sum of products: it is computed in every synapse
         return ()
-    simple = all(term.is_outer and not HELD & names_in(term.synapse) for term in found)
+    simple = all(term.is_outer and not held & names_in(term.synapse) for term in found)
     return found if simple else ()
 
 

@@ -1,0 +1,50 @@
+"""Brian2 in process, such that what is assigned is a value of its own, and no other name for one.
+
+Brian2's NumPy code assigns arrays by reference: after ``before = v``, a statement ``v += 1``
+changes ``before`` too, and ``before += 1`` changes ``v``. In its C++ and Cython code, which go from
+neuron to neuron, and in the statements as one reads them, these are two numbers.
+"""
+
+from typing import Any
+
+from brian2.codegen.codeobject import CodeObject
+from brian2.codegen.generators.numpy_generator import NumpyCodeGenerator
+from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
+from brian2.devices.device import RuntimeDevice
+
+
+class UnaliasedGenerator(NumpyCodeGenerator):
+    """NumPy code in which an assignment copies."""
+
+    def translate_statement(self, statement: Any) -> str:
+        """Return a statement in Python."""
+        return _copied(super().translate_statement(statement), statement)
+
+    def ufunc_at_vectorisation(self, statement: Any, *given: Any) -> str:
+        """Return a statement in Python, where several synapses may write to one neuron."""
+        return _copied(super().ufunc_at_vectorisation(statement, *given), statement)
+
+
+def _copied(line: str, statement: Any) -> str:
+    """Return a line that copies what it would only name."""
+    name = statement.expr.strip()
+    if statement.op not in ("=", ":=") or not name.isidentifier():
+        return line
+    return f"{statement.var} = {name}.copy() if isinstance({name}, _numpy.ndarray) else {name}"
+
+
+class UnaliasedCodeObject(NumpyCodeObject):
+    """Brian2's NumPy code object, with code that copies."""
+
+    generator_class = UnaliasedGenerator
+
+
+class InProcessDevice(RuntimeDevice):
+    """Brian2's device in process, with NumPy code that copies."""
+
+    def code_object_class(
+        self, codeobj_class: Any = None, fallback_pref: str = "codegen.target"
+    ) -> type[CodeObject]:
+        """Return the class of code objects to make."""
+        found: type[CodeObject] = super().code_object_class(codeobj_class, fallback_pref)
+        return UnaliasedCodeObject if found is NumpyCodeObject else found
