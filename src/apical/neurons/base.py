@@ -311,6 +311,22 @@ class Population(ABC):
         return None
 
     @property
+    def response(self) -> str:
+        """Steady-state activity, an expression of ``drive`` (and of ``gate``, see `components`).
+
+        Used by device ``array``; empty where there is no `curve`.
+        """
+        return self.curve.response if self.curve else ""
+
+    @property
+    def components(self) -> int:
+        """Number of components of each unit, which share a ``gate``; 1: neurons on their own.
+
+        Used by device ``array`` and the dynamic locality check.
+        """
+        return 1
+
+    @property
     def slope(self) -> str:
         """Surrogate gradient (pseudo-derivative): the expression of ``gain``; empty without one.
 

@@ -21,11 +21,14 @@ from apical.language.fragments import lines, when
 from apical.neurons.base import OPEN, NeuronModel, Population
 from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import AWAKE
-from apical.neurons.facts import Role
+from apical.neurons.facts import Assumption, Role
 from apical.plasticity.rules import ELIGIBILITY
 
 NUDGED = "nudged"
 """Signal: activity in the nudged phase, in which feedback drives neurons too (`Rate.nudge`)."""
+
+GATE = "gate"
+"""Signal: whether the common gate of a unit's components is open, 1 or 0 (`Rate.components`)."""
 
 FED_BACK = ("teach", "delta", NUDGED)
 """Signals that depend on feedback."""
@@ -89,6 +92,14 @@ class Rate(Population):
     gated
         Whether there is an input ``silence``, from a `Bias`: while it is above 0, the activity of a
         neuron and its gain are 0 (`apical.network.lesions.silenced`).
+    components
+        Number of components K of each unit (vectorised units; Clark et al. 2021, arXiv:2106.04089), 1 for
+        neurons on their own. The neurons are those of the first component of all units, then those
+        of the second, and so on. The components of a unit have a common gate, the signal ``gate``:
+        their activity is :math:`x^k = G f(\text{drive}^k)`, and their gain :math:`G f'`, with G = 1
+        where :math:`\sum_k t^k\,\text{drive}^k \ge 0`, else 0, and a fixed random gating vector t
+        of the unit (`apical.Network.gating`). With ``"linear"``, as published, gated linear units.
+        For device ``array`` only.
 
     See Also
     --------
@@ -121,9 +132,12 @@ class Rate(Population):
     plateau: str | Activation | None = None
     nudge: Share = 0.0
     gated: bool = field(default=False, kw_only=True)
+    components: Count = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.components > 1:
+            self._check_components()
         if isinstance(self.activation, str) and self.activation not in {*ACTIVATIONS, SOFTMAX}:
             raise ParameterError(
                 f"{described(self)}: activation must be an Activation or one of "
@@ -161,13 +175,33 @@ class Rate(Population):
                 parameter="plateau",
             )
 
+    def _check_components(self) -> None:
+        first = self.size if self.shape is None else self.shape[0]
+        needs = {
+            f"a size, or a first axis of its shape, that is a multiple of {self.components}, got "
+            f"{first}": first % self.components == 0,
+            "an activation function of single neurons, which softmax is not": not self.is_softmax,
+            "all components of a unit alike; leave norm and unreliable out": not (
+                self.norm or self.unreliable
+            ),
+        }
+        for what, is_so in needs.items():
+            if not is_so:
+                raise ParameterError(
+                    f"{described(self)} has units of components={self.components}, which need "
+                    f"{what}.",
+                    object=described(self),
+                    parameter="components",
+                )
+
     @property
     def is_spiking(self) -> bool:
         return False
 
     @property
     def slope(self) -> str:
-        return "1" if self.gain == "one" else self.curve.slope
+        slope = "1" if self.gain == "one" else self.curve.slope
+        return f"{GATE}*({slope})" if slope and self.components > 1 else slope
 
     @property
     def gain_is_slope(self) -> bool:
@@ -214,6 +248,7 @@ class Rate(Population):
             *(("slope",) if self.norm and has_gain else ()),
             *((ELIGIBILITY,) if self.explores else ()),
             *((NUDGED,) if self.nudge else ()),
+            *((GATE,) if self.components > 1 else ()),
         )
 
     @property
@@ -224,6 +259,20 @@ class Rate(Population):
         if self.is_softmax:
             return Activation(SOFTMAX, "exp(drive)")  # up to the sum over the population
         return ACTIVATIONS[self.activation]
+
+    @property
+    def response(self) -> str:
+        own = self.curve.response
+        return f"{GATE}*({own})" if self.components > 1 else own
+
+    @property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        if self.components == 1:
+            return ()
+        reason = (
+            f"the {self.components} components of a unit share a gate, which reads the drive of all"
+        )
+        return (Assumption("global quantities", "idealised", reason),)
 
     @property
     def dendrite(self) -> str:
@@ -260,6 +309,13 @@ class Rate(Population):
                 "a batch of trials; only device 'array' runs it. Use that, or norm=None.",
                 object=f"Rate {self.name!r}",
             )
+        if self.components > 1:
+            raise DeviceError(
+                f"Rate {self.name!r} has units of {self.components} components, whose common gate "
+                "is no equation of one neuron; only device 'array' runs it. Use that, or "
+                "components=1.",
+                object=f"Rate {self.name!r}",
+            )
 
     @property
     def model(self) -> NeuronModel:
@@ -270,11 +326,13 @@ class Rate(Population):
     def described(self) -> NeuronModel:
         summed = tuple(self.inputs.values())
         awake = when(self.unreliable, "awake*") + when(self.gated, f"{OPEN}*")
+        is_vector = self.components > 1
         stray = when(self.teach_noise, " + stray")
         has_gain = "gain" in self.signals
         return NeuronModel(
             equations=lines(
-                f"dy/dt = ({self.curve.response} - y)/tau : 1",
+                f"dy/dt = ({self.response} - y)/tau : 1",
+                when(is_vector, f"{GATE} : 1"),
                 when(self.unreliable, "awake : 1"),
                 f"x = {awake}y : 1",
                 when(self.teach_noise, "stray : 1"),

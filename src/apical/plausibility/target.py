@@ -65,9 +65,9 @@ def sharing(network: Network) -> Iterator[Finding]:
         yield from assumed(population, "weight sharing")
     if not network.plastic:
         return
-    own = [p for p in network.plastic if not p.shared]
+    own = [p for p in network.plastic if not p.shares_weights]
     for projection in network.plastic:
-        edges = network.edges(projection) if projection.shared else None
+        edges = network.edges(projection) if projection.shares_weights else None
         if edges is not None:
             reason = (
                 f"{len(edges):,} synapses share {edges.n_weights:,} weights, each changed by the "
