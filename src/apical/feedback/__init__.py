@@ -1,4 +1,4 @@
-"""Feedback wirings (BP, FA, DFA, IFA, DRTP, GEVB, two phases): credit assignment by the third factor.
+"""Feedback wirings (BP, FA, DFA, GEVB, ...): credit assignment by the third factor.
 
 Imports `projections` and below. To add a wiring, write a function in `pathways.py` that takes the
 error population and the forward projections and returns a `FeedbackPathway`, and give it a `Wiring`

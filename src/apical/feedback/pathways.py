@@ -523,7 +523,7 @@ def error_vector(error: Population, forward: Sequence[Projection]) -> FeedbackPa
 
     There are no feedback weights to learn or to draw: one channel of each class reaches all units
     alike, with weight 1. It is made for vectorised nonnegative networks: populations of units of as
-    many components as there are classes (`apical.Rate`, ``components=K``), joined by
+    many components as there are classes (`apical.Rate`, ``"vector_relu"``), joined by
     `apical.connectivity.ByComponent` with weights that are 0 or above. Under the three-factor rule,
     a weight from unit j to unit i then changes by
 
@@ -569,7 +569,7 @@ def error_vector(error: Population, forward: Sequence[Projection]) -> FeedbackPa
     >>> import apical as ap
     >>> net, by_class = ap.Network(), ap.connectivity.ByComponent(2)
     >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Graded()))
-    >>> h = net.add(ap.Rate("hidden", 6, "linear", components=2))  # 3 units
+    >>> h = net.add(ap.Rate("hidden", 6, "vector_relu", components=2))  # 3 units
     >>> y = net.add(ap.Rate("output", 2, "softmax", gain="one"))
     >>> error, rule = net.add(ap.RateError("error", 2)), ap.rules.three_factor(0.1)
     >>> _ = net.connect(x, h, weights=ap.FanIn(), rule=rule)

@@ -949,7 +949,7 @@ class Network:
         --------
         >>> import apical as ap
         >>> net = ap.Network()
-        >>> h = net.add(ap.Rate("hidden", 8, "linear", components=2))
+        >>> h = net.add(ap.Rate("hidden", 8, "vector_relu", components=2))
         >>> vectors = net.gating(h)
         >>> vectors.shape, bool((vectors[:, 0] == -vectors[:, 1]).all())
         ((2, 4), True)

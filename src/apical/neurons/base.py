@@ -312,7 +312,7 @@ class Population(ABC):
 
     @property
     def response(self) -> str:
-        """Steady-state activity, an expression of ``drive`` (and of ``gate``, see `components`).
+        """Steady-state activity, an expression of ``drive`` (and ``gate``, see `has_gates`).
 
         Used by device ``array``; empty where there is no `curve`.
         """
@@ -320,11 +320,19 @@ class Population(ABC):
 
     @property
     def components(self) -> int:
-        """Number of components of each unit, which share a ``gate``; 1: neurons on their own.
+        """Number of components of each vectorised unit; 1: neurons on their own.
+
+        Used by feedback pathways and the scorecard.
+        """
+        return 1
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether the components of a unit share a ``gate``.
 
         Used by device ``array`` and the dynamic locality check.
         """
-        return 1
+        return False
 
     @property
     def slope(self) -> str:

@@ -15,7 +15,7 @@ from apical._base.parameters import (
     ShareBelowOne,
 )
 from apical.errors import DeviceError, ParameterError
-from apical.language.activations import ACTIVATIONS, SOFTMAX, Activation
+from apical.language.activations import ACTIVATIONS, SOFTMAX, VECTOR_RELU, Activation
 from apical.language.expressions import substituted
 from apical.language.fragments import lines, when
 from apical.neurons.base import OPEN, NeuronModel, Population
@@ -49,8 +49,9 @@ class Rate(Population):
     ----------
     activation
         Activation function: a name (``"linear"``, ``"logistic"``, ``"tanh"``, ``"relu"``,
-        ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``) or an `Activation`. The default
-        is odd, so that activities are centred. Softmax is for read-outs on device ``array``.
+        ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``, ``"vector_relu"``) or an
+        `Activation`. The default is odd, so that activities are centred. Softmax is for read-outs
+        on device ``array``, and so is the rectifier of units of several `components`.
     gain
         Postsynaptic factor of learning: ``"slope"`` (derivative) of the activation function, or
         ``"one"`` for the read-out under cross-entropy, where the slopes of loss and read-out
@@ -93,13 +94,12 @@ class Rate(Population):
         Whether there is an input ``silence``, from a `Bias`: while it is above 0, the activity of a
         neuron and its gain are 0 (`apical.network.lesions.silenced`).
     components
-        Number of components K of each unit (vectorised units; Clark et al. 2021, arXiv:2106.04089), 1 for
-        neurons on their own. The neurons are those of the first component of all units, then those
-        of the second, and so on. The components of a unit have a common gate, the signal ``gate``:
-        their activity is :math:`x^k = G f(\text{drive}^k)`, and their gain :math:`G f'`, with G = 1
-        where :math:`\sum_k t^k\,\text{drive}^k \ge 0`, else 0, and a fixed random gating vector t
-        of the unit (`apical.Network.gating`). With ``"linear"``, as published, gated linear units.
-        For device ``array`` only.
+        Number of components K of each unit (vectorised units; Clark et al. 2021,
+        arXiv:2106.04089), 1 for neurons on their own. The neurons are those of the first component
+        of all units, then those of the second, and so on. With ``activation="vector_relu"``,
+        components have a common gate, the signal ``gate``: their activity is ``G*drive``, their
+        gain G, with G = 1 where :math:`\sum_k t_k\,\text{drive}_k \ge 0`, else 0, and a fixed
+        random gating vector t of the unit (`apical.Network.gating`).
 
     See Also
     --------
@@ -138,10 +138,11 @@ class Rate(Population):
         super().__post_init__()
         if self.components > 1:
             self._check_components()
-        if isinstance(self.activation, str) and self.activation not in {*ACTIVATIONS, SOFTMAX}:
+        known = [*ACTIVATIONS, SOFTMAX, VECTOR_RELU]
+        if isinstance(self.activation, str) and self.activation not in known:
             raise ParameterError(
                 f"{described(self)}: activation must be an Activation or one of "
-                f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {shown(self.activation)}.",
+                f"{', '.join(known)}, got {shown(self.activation)}.",
                 object=described(self),
                 parameter="activation",
             )
@@ -180,7 +181,6 @@ class Rate(Population):
         needs = {
             f"a size, or a first axis of its shape, that is a multiple of {self.components}, got "
             f"{first}": first % self.components == 0,
-            "an activation function of single neurons, which softmax is not": not self.is_softmax,
             "all components of a unit alike; leave norm and unreliable out": not (
                 self.norm or self.unreliable
             ),
@@ -200,8 +200,9 @@ class Rate(Population):
 
     @property
     def slope(self) -> str:
-        slope = "1" if self.gain == "one" else self.curve.slope
-        return f"{GATE}*({slope})" if slope and self.components > 1 else slope
+        if self.gain == "one":
+            return "1"
+        return GATE if self.has_gates else self.curve.slope
 
     @property
     def gain_is_slope(self) -> bool:
@@ -248,7 +249,7 @@ class Rate(Population):
             *(("slope",) if self.norm and has_gain else ()),
             *((ELIGIBILITY,) if self.explores else ()),
             *((NUDGED,) if self.nudge else ()),
-            *((GATE,) if self.components > 1 else ()),
+            *((GATE,) if self.has_gates else ()),
         )
 
     @property
@@ -258,21 +259,35 @@ class Rate(Population):
             return self.activation
         if self.is_softmax:
             return Activation(SOFTMAX, "exp(drive)")  # up to the sum over the population
+        if self.has_gates:
+            return Activation(VECTOR_RELU, "drive", "1")  # where the gate is open
         return ACTIVATIONS[self.activation]
 
     @property
     def response(self) -> str:
-        own = self.curve.response
-        return f"{GATE}*({own})" if self.components > 1 else own
+        return f"{GATE}*drive" if self.has_gates else self.curve.response
+
+    @property
+    def has_gates(self) -> bool:
+        return self.activation == VECTOR_RELU
 
     @property
     def assumptions(self) -> tuple[Assumption, ...]:
-        if self.components == 1:
+        if not self.has_gates:
             return ()
-        reason = (
-            f"the {self.components} components of a unit share a gate, which reads the drive of all"
+        n = self.components
+        return (
+            Assumption(
+                "feedback",
+                "idealised",
+                f"a unit keeps {n} teaching signals apart, one at each of its components",
+            ),
+            Assumption(
+                "global quantities",
+                "idealised",
+                f"the {n} components of a unit share a gate, which reads the drive of all of them",
+            ),
         )
-        return (Assumption("global quantities", "idealised", reason),)
 
     @property
     def dendrite(self) -> str:
@@ -309,11 +324,10 @@ class Rate(Population):
                 "a batch of trials; only device 'array' runs it. Use that, or norm=None.",
                 object=f"Rate {self.name!r}",
             )
-        if self.components > 1:
+        if self.has_gates:
             raise DeviceError(
                 f"Rate {self.name!r} has units of {self.components} components, whose common gate "
-                "is no equation of one neuron; only device 'array' runs it. Use that, or "
-                "components=1.",
+                "is no equation of one neuron; only device 'array' runs it. Use that, or 'relu'.",
                 object=f"Rate {self.name!r}",
             )
 
@@ -326,13 +340,12 @@ class Rate(Population):
     def described(self) -> NeuronModel:
         summed = tuple(self.inputs.values())
         awake = when(self.unreliable, "awake*") + when(self.gated, f"{OPEN}*")
-        is_vector = self.components > 1
         stray = when(self.teach_noise, " + stray")
         has_gain = "gain" in self.signals
         return NeuronModel(
             equations=lines(
                 f"dy/dt = ({self.response} - y)/tau : 1",
-                when(is_vector, f"{GATE} : 1"),
+                when(self.has_gates, f"{GATE} : 1"),
                 when(self.unreliable, "awake : 1"),
                 f"x = {awake}y : 1",
                 when(self.teach_noise, "stray : 1"),

@@ -272,9 +272,8 @@ class OneToOne(Connectivity):
 class OneToBlock(Connectivity):
     r"""Each neuron reaches a block of its own: every postsynaptic neuron hears one neuron.
 
-    Of :math:`n` postsynaptic neurons, neuron j hears neuron
-    :math:`\lfloor j\,n_\text{pre}/n \rfloor`: blocks follow each other, and are of one size where n
-    is a multiple of :math:`n_\text{pre}`.
+    Of n postsynaptic neurons, neuron j hears neuron :math:`\lfloor j\,n_\text{pre}/n \rfloor`:
+    blocks follow each other, and are of one size where n is a multiple of :math:`n_\text{pre}`.
 
     Raises
     ------
@@ -329,8 +328,8 @@ class ByComponent(Connectivity):
 
     A population of n units of K components has :math:`K n` neurons: those of the first component,
     then those of the second, and so on. With a shape, ``(K * maps, rows, columns)``, each component
-    has a K-th of its first axis. Weights between two units exist once; the update of a weight is the sum
-    of the updates of its K synapses. For device ``array``.
+    has a K-th of its first axis. Two units have one weight, which is changed by the sum of the
+    updates of its K synapses. For device ``array``.
 
     Parameters
     ----------

@@ -315,7 +315,7 @@ class Settling:
             self._explore(batch, population, drive)
         if not population.is_softmax:
             assert population.curve  # as `settles` says
-            if population.components > 1:
+            if population.has_gates:
                 self._open(batch, population, drive)
             text, values = self._gated(batch, population, population.response)
             if (name, GATE) in batch.signals:
