@@ -50,6 +50,7 @@ from apical.projections.weights import Glorot as Glorot
 from apical.projections.weights import Identity as Identity
 from apical.projections.weights import Mean as Mean
 from apical.projections.weights import Normal as Normal
+from apical.projections.weights import OnOff as OnOff
 from apical.projections.weights import Opposed as Opposed
 from apical.projections.weights import Uniform as Uniform
 from apical.projections.weights import Zero as Zero

@@ -70,6 +70,7 @@ def test_a_wiring_says_what_it_is() -> None:
         "ifa_forward",
         "ifa_random",
         "drtp",
+        "gevb",
         "two_phases",
     ]
     assert feedback.WIRINGS["ifa"] is feedback.WIRINGS["ifa_forward"]

@@ -89,7 +89,7 @@ def check_brian(device: str, network: Network, dt: float) -> None:
         )
     _check_stimuli(device, network)
     for projection in network.projections:
-        if projection.shared:
+        if projection.shares_weights:
             raise DeviceError(
                 f"Device {device!r} gives each synapse a weight of its own, but those of "
                 f"{projection.name!r} share weights; use device='array', or shared=False.",

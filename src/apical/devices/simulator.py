@@ -1308,7 +1308,7 @@ def _restraints(projection: Projection) -> str:
     found = {
         "the signs of their neurons": projection.inhibitory is not None,
         "missing synapses": bool(projection.missing) or not projection.connectivity.is_full,
-        "weight sharing": projection.shared,
+        "weight sharing": projection.shares_weights,
         "quantisation levels": projection.levels is not None,
         f"bounds {projection.limits}": projection.limits is not None,
     }

@@ -1,4 +1,4 @@
-"""Feedback wirings (BP, FA, DFA, IFA, DRTP, two phases): credit assignment by the third factor.
+"""Feedback wirings (BP, FA, DFA, GEVB, ...): credit assignment by the third factor.
 
 Imports `projections` and below. To add a wiring, write a function in `pathways.py` that takes the
 error population and the forward projections and returns a `FeedbackPathway`, and give it a `Wiring`
@@ -8,6 +8,7 @@ in `wirings.py`; another package names its `Wiring` as an entry point of group `
 from apical.feedback.pathways import FeedbackPathway as FeedbackPathway
 from apical.feedback.pathways import broadcast as broadcast
 from apical.feedback.pathways import direct as direct
+from apical.feedback.pathways import error_vector as error_vector
 from apical.feedback.pathways import indirect as indirect
 from apical.feedback.pathways import layerwise as layerwise
 from apical.feedback.pathways import target_projection as target_projection

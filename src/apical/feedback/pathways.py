@@ -18,7 +18,7 @@ from apical.neurons.base import Population
 from apical.neurons.error import RateTarget
 from apical.neurons.relay import Relay
 from apical.neurons.reward import Reward
-from apical.projections.connectivity import AllToAll, Connectivity, Transposed
+from apical.projections.connectivity import AllToAll, Connectivity, OneToBlock, Transposed
 from apical.projections.projection import Projection, TransposeOf
 from apical.projections.weights import (
     FanIn,
@@ -26,6 +26,7 @@ from apical.projections.weights import (
     Given,
     Identity,
     Masked,
+    Mean,
     Normal,
     Opposed,
     WeightSource,
@@ -511,6 +512,98 @@ def target_projection(
             ),
         ),
         source=cite("frenkel2021", "section 2"),
+    )
+
+
+@checked()
+def error_vector(error: Population, forward: Sequence[Projection]) -> FeedbackPathway:
+    r"""Global error-vector broadcasting (GEVB): component k of every unit receives the error k.
+
+    .. math:: \text{teach}^k_{l,i} = e_k \quad \text{for every unit } i \text{ of every layer } l
+
+    There are no feedback weights to learn or to draw: one channel of each class reaches all units
+    alike, with weight 1. It is made for vectorised nonnegative networks: populations of units of as
+    many components as there are classes (`apical.Rate`, ``"vector_relu"``), joined by
+    `apical.connectivity.ByComponent` with weights that are 0 or above. Under the three-factor rule,
+    a weight from unit j to unit i then changes by
+
+    .. math:: \Delta w_{ji} = \eta\, G_i \sum_k e_k\, x^k_j
+
+    while the gradient of a trial is the same with a factor :math:`g_i \ge 0` in place of the gate
+    :math:`G_i`: a sum over the paths from unit i to the output, of products of their weights. So no
+    weight ever moves against the gradient of a trial. In other networks, hidden neurons are divided
+    into as many blocks as there are classes, and nothing of that holds.
+
+    Parameters
+    ----------
+    error, forward
+        As in `direct`; of rates.
+
+    Raises
+    ------
+    WiringError
+        If neurons spike, or if a hidden population has fewer neurons than there are classes, or
+        units of another number of components.
+
+    See Also
+    --------
+    direct : Through random weights.
+    broadcast : One number for all.
+    apical.connectivity.ByComponent : Joins vectorised units.
+    apical.OnOff : Their initial weights.
+
+    Notes
+    -----
+    As published, the first hidden layer hears the stimulus by weights of each component's own, of
+    either sign; later weights, those onto the output included, are shared by the components and
+    clipped at 0 after every update; biases are each component's own; gates are those of
+    `apical.Network.gating`; the loss is cross-entropy, learned by Adam (github.com/davidclark1/
+    VectorizedNets at commit 0a5856d).
+
+    References
+    ----------
+    Clark, Abbott & Chung 2021, arXiv:2106.04089.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net, by_class = ap.Network(), ap.connectivity.ByComponent(2)
+    >>> x = net.add(ap.Stimulus("stimulus", 4, ap.encoding.Graded()))
+    >>> h = net.add(ap.Rate("hidden", 6, "vector_relu", components=2))  # 3 units
+    >>> y = net.add(ap.Rate("output", 2, "softmax", gain="one"))
+    >>> error, rule = net.add(ap.RateError("error", 2)), ap.rules.three_factor(0.1)
+    >>> _ = net.connect(x, h, weights=ap.FanIn(), rule=rule)
+    >>> plus = {"weights": ap.Uniform(0.5, positive=True), "bounds": (0, 10)}
+    >>> _ = net.connect(h, y, rule=rule, connectivity=by_class, **plus)
+    >>> pathway = net.teach(ap.feedback.error_vector(error, net.forward))
+    >>> net.initial_weights("error_to_hidden").tolist()
+    [[1.0, 1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]
+    """
+    hidden, last = _taught(error, forward)
+    if error.is_spiking:
+        raise WiringError(
+            f"Error-vector broadcasting needs a RateError, but {error.name!r} spikes; use "
+            "populations of rates, or feedback.direct."
+        )
+    for population in hidden:
+        if population.components not in (1, error.n_classes):
+            raise WiringError(
+                f"Error-vector broadcasting sends the error of each class to a component, but "
+                f"{population.name!r} has {population.components} components for "
+                f"{error.n_classes} classes; give it as many.",
+                object=described(population),
+            )
+    return FeedbackPathway(
+        "GEVB",
+        (
+            _to_output(error, last),
+            *(
+                # each neuron hears one error, so that the mean is that
+                Projection(error, p, Mean(), carries={"teach": "x"}, connectivity=OneToBlock())
+                for p in hidden
+            ),
+        ),
+        source=cite("clark2021"),
     )
 
 

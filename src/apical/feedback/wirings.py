@@ -161,6 +161,13 @@ _WIRINGS = (
         spikes=False,
     ),
     Wiring(
+        "gevb",
+        "GEVB",
+        "global error-vector broadcasting: the error of class k reaches component k of every unit",
+        pathways.error_vector,
+        spikes=False,
+    ),
+    Wiring(
         "two_phases",
         "two phases",
         "hidden dendrites compare the output as it is with the output moved towards its target",

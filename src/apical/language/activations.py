@@ -83,6 +83,9 @@ _GELU_SLOPE = "0.7978845608028654*(1 + 0.134145*drive**2)"
 SOFTMAX = "softmax"
 """Activation that is normalised over the population (softmax); it has no expression of its own."""
 
+VECTOR_RELU = "vector_relu"
+"""Rectifier of units of several components, which share a gate (`apical.Rate`, `components`)."""
+
 ACTIVATIONS: Mapping[str, Activation] = {
     activation.name: activation
     for activation in (

@@ -225,7 +225,8 @@ class _Comparison:
             # as often as the relay has halves
             sent = self._sent(heard, said)
             cause |= np.tile(sent, population.size // heard.size)
-        if population.is_softmax or population.norm:  # declared, and on the scorecard
+        # declared, and on the scorecard
+        if population.is_softmax or population.norm or population.has_gates:
             cause |= cause.any(1, keepdims=True)
         if population.norm:
             cause |= cause.any()

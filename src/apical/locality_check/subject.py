@@ -127,7 +127,7 @@ class Shown:
 
 def _check_sharing(network: Network) -> None:
     """Raise if synapses share weights: single ones cannot be perturbed."""
-    shared = [p.name for p in network.projections if p.shared]
+    shared = [p.name for p in network.projections if p.shares_weights]
     if shared:
         raise ParameterError(
             "The dynamic check perturbs one synapse and looks at what else changes, but synapses "

@@ -932,6 +932,30 @@ class Network:
         """
         return drawing.polarity(projection, self.seed)
 
+    def gating(self, population: Population) -> np.ndarray:
+        """Return the gating vectors of vectorised units, shape (n_components, n_units).
+
+        They are 1 or -1, fixed and random: a unit is active where the sum of its drives times these
+        is 0 or above. Units 2i and 2i + 1 have opposite ones (ON and OFF); in a population of maps,
+        so have maps 2i and 2i + 1, whose units all have the same (Clark et al. 2021, in whose code
+        they are drawn so).
+
+        Parameters
+        ----------
+        population
+            A population with `components`.
+
+        Examples
+        --------
+        >>> import apical as ap
+        >>> net = ap.Network()
+        >>> h = net.add(ap.Rate("hidden", 8, "vector_relu", components=2))
+        >>> vectors = net.gating(h)
+        >>> vectors.shape, bool((vectors[:, 0] == -vectors[:, 1]).all())
+        ((2, 4), True)
+        """
+        return drawing.gating(population, self.seed)
+
     def existing(self, projection: Projection) -> np.ndarray | None:
         """Return the sparsity mask: which synapses exist, shape (n_pre, n_post); None for all.
 

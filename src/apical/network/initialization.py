@@ -7,9 +7,10 @@ import numpy as np
 
 from apical._base import seeds
 from apical._base.memory import check_memory
+from apical.neurons.base import Population
 from apical.plasticity import constraints as restraints
 from apical.projections.connectivity import edges_of
-from apical.projections.edges import Edges, sharing
+from apical.projections.edges import Edges, repeated, sharing
 from apical.projections.projection import Projection, ReadBackwards, SignsOf
 
 ROUNDING = 1e-6
@@ -54,8 +55,10 @@ def initial_state(projection: Projection, seed: int) -> np.ndarray:
 def _weights(projection: Projection, seed: int, rng: np.random.Generator) -> np.ndarray:
     """Draw the weights of a projection that is not full, shape (n_weights,)."""
     drawn = _drawn(projection, seed)
-    if projection.shared:
-        return begun(projection, seed, projection.weights.draw_shared(drawn.every, rng))
+    if projection.shares_weights:
+        units = drawn.every.part(projection.connectivity.components)
+        draw = projection.weights.draw_shared if projection.shared else projection.weights.draw_for
+        return begun(projection, seed, draw(units, rng))
     weights = projection.weights.draw_for(drawn.every, rng)
     return begun(projection, seed, weights if drawn.kept is None else weights[drawn.kept])
 
@@ -117,10 +120,8 @@ def _drawn(projection: Projection, seed: int) -> _Drawn:
     if seed not in known:
         rng = seeds.stream(seed, "connectivity", projection.name)
         every = edges_of(projection.connectivity, projection.pre, projection.post, rng)
-        if projection.shared:
-            field = projection.connectivity.windows_of(projection.pre, projection.post)
-            assert field is not None
-            every = sharing(every, field)
+        if projection.shares_weights:
+            every = _sharing(projection, every)
         kept, existing = None, every
         if projection.missing:
             draws = seeds.stream(seed, "missing", projection.name).random(len(every))
@@ -128,6 +129,17 @@ def _drawn(projection: Projection, seed: int) -> _Drawn:
             existing = every.kept(kept)
         known[seed] = _Drawn(every, kept, existing)
     return known[seed]
+
+
+def _sharing(projection: Projection, every: Edges) -> Edges:
+    """Return the synapses of a projection with the weight that each of them has."""
+    components = projection.connectivity.components
+    units = every.part(components)
+    if projection.shared:
+        field = projection.connectivity.windows_of(projection.pre, projection.post)
+        assert field is not None
+        units = sharing(units, field)
+    return units if components == 1 else repeated(every, units)
 
 
 def begun(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
@@ -169,7 +181,7 @@ def held(projection: Projection, seed: int, weights: np.ndarray) -> np.ndarray:
     if signs is not None:
         signs = _of_senders(projection, seed, signs, weights)
         weights = np.where(weights * signs > 0, weights, 0)
-    if projection.shared and weights.ndim == 2:
+    if projection.shares_weights and weights.ndim == 2:
         joined = _drawn(projection, seed).existing
         weights = joined.dense(joined.common(weights[joined.pre, joined.post]))
     weights = _within(projection, seed, weights)
@@ -234,7 +246,7 @@ def magnitudes(projection: Projection, seed: int) -> np.ndarray:
     rng = seeds.stream(seed, "weights", projection.name)
     drawn = projection.weights.draw(*projection.shape, rng)
     forward = projection.weights.projection
-    shared = edges(forward, seed) if forward.shared else None
+    shared = edges(forward, seed) if forward.shares_weights else None
     return drawn if shared is None else shared.dense(shared.of(drawn.T)).T
 
 
@@ -266,6 +278,21 @@ def polarity(projection: Projection, seed: int) -> np.ndarray | None:
         return None
     rng = seeds.stream(seed, "polarity", projection.pre.name)
     return restraints.polarity(projection.pre.size, projection.inhibitory, rng)
+
+
+def gating(population: Population, seed: int) -> np.ndarray:
+    """Return the gating vectors of vectorised units, 1 or -1, shape (n_components, n_units).
+
+    They are drawn from a stream named after the population. Units 2i and 2i + 1 have opposite ones;
+    units of one map have the same, and it is maps 2i and 2i + 1 that have opposite ones.
+    """
+    shape, n = population.shape, population.size // population.components
+    in_map = shape[1] * shape[2] if shape is not None and len(shape) == 3 else 1
+    maps = n // in_map
+    rng = seeds.stream(seed, "gating", population.name)
+    first = rng.choice([-1.0, 1.0], (population.components, (maps + 1) // 2))
+    vectors = np.stack([first, -first], axis=2).reshape(population.components, -1)[:, :maps]
+    return np.repeat(vectors, in_map, axis=1)
 
 
 def existing(projection: Projection, seed: int) -> np.ndarray | None:

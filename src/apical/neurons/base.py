@@ -311,6 +311,30 @@ class Population(ABC):
         return None
 
     @property
+    def response(self) -> str:
+        """Steady-state activity, an expression of ``drive`` (and ``gate``, see `has_gates`).
+
+        Used by device ``array``; empty where there is no `curve`.
+        """
+        return self.curve.response if self.curve else ""
+
+    @property
+    def components(self) -> int:
+        """Number of components of each vectorised unit; 1: neurons on their own.
+
+        Used by feedback pathways and the scorecard.
+        """
+        return 1
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether the components of a unit share a ``gate``.
+
+        Used by device ``array`` and the dynamic locality check.
+        """
+        return False
+
+    @property
     def slope(self) -> str:
         """Surrogate gradient (pseudo-derivative): the expression of ``gain``; empty without one.
 

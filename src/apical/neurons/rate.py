@@ -15,17 +15,20 @@ from apical._base.parameters import (
     ShareBelowOne,
 )
 from apical.errors import DeviceError, ParameterError
-from apical.language.activations import ACTIVATIONS, SOFTMAX, Activation
+from apical.language.activations import ACTIVATIONS, SOFTMAX, VECTOR_RELU, Activation
 from apical.language.expressions import substituted
 from apical.language.fragments import lines, when
 from apical.neurons.base import OPEN, NeuronModel, Population
 from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import AWAKE
-from apical.neurons.facts import Role
+from apical.neurons.facts import Assumption, Role
 from apical.plasticity.rules import ELIGIBILITY
 
 NUDGED = "nudged"
 """Signal: activity in the nudged phase, in which feedback drives neurons too (`Rate.nudge`)."""
+
+GATE = "gate"
+"""Signal: whether the common gate of a unit's components is open, 1 or 0 (`Rate.components`)."""
 
 FED_BACK = ("teach", "delta", NUDGED)
 """Signals that depend on feedback."""
@@ -46,8 +49,9 @@ class Rate(Population):
     ----------
     activation
         Activation function: a name (``"linear"``, ``"logistic"``, ``"tanh"``, ``"relu"``,
-        ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``) or an `Activation`. The default
-        is odd, so that activities are centred. Softmax is for read-outs on device ``array``.
+        ``"leaky_relu"``, ``"gelu"``, ``"softplus"``, ``"softmax"``, ``"vector_relu"``) or an
+        `Activation`. The default is odd, so that activities are centred. Softmax is for read-outs
+        on device ``array``, and so is the rectifier of units of several `components`.
     gain
         Postsynaptic factor of learning: ``"slope"`` (derivative) of the activation function, or
         ``"one"`` for the read-out under cross-entropy, where the slopes of loss and read-out
@@ -89,6 +93,13 @@ class Rate(Population):
     gated
         Whether there is an input ``silence``, from a `Bias`: while it is above 0, the activity of a
         neuron and its gain are 0 (`apical.network.lesions.silenced`).
+    components
+        Number of components K of each unit (vectorised units; Clark et al. 2021,
+        arXiv:2106.04089), 1 for neurons on their own. The neurons are those of the first component
+        of all units, then those of the second, and so on. With ``activation="vector_relu"``,
+        components have a common gate, the signal ``gate``: their activity is ``G*drive``, their
+        gain G, with G = 1 where :math:`\sum_k t_k\,\text{drive}_k \ge 0`, else 0, and a fixed
+        random gating vector t of the unit (`apical.Network.gating`).
 
     See Also
     --------
@@ -121,13 +132,17 @@ class Rate(Population):
     plateau: str | Activation | None = None
     nudge: Share = 0.0
     gated: bool = field(default=False, kw_only=True)
+    components: Count = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.activation, str) and self.activation not in {*ACTIVATIONS, SOFTMAX}:
+        if self.components > 1:
+            self._check_components()
+        known = [*ACTIVATIONS, SOFTMAX, VECTOR_RELU]
+        if isinstance(self.activation, str) and self.activation not in known:
             raise ParameterError(
                 f"{described(self)}: activation must be an Activation or one of "
-                f"{', '.join([*ACTIVATIONS, SOFTMAX])}, got {shown(self.activation)}.",
+                f"{', '.join(known)}, got {shown(self.activation)}.",
                 object=described(self),
                 parameter="activation",
             )
@@ -161,13 +176,33 @@ class Rate(Population):
                 parameter="plateau",
             )
 
+    def _check_components(self) -> None:
+        first = self.size if self.shape is None else self.shape[0]
+        needs = {
+            f"a size, or a first axis of its shape, that is a multiple of {self.components}, got "
+            f"{first}": first % self.components == 0,
+            "all components of a unit alike; leave norm and unreliable out": not (
+                self.norm or self.unreliable
+            ),
+        }
+        for what, is_so in needs.items():
+            if not is_so:
+                raise ParameterError(
+                    f"{described(self)} has units of components={self.components}, which need "
+                    f"{what}.",
+                    object=described(self),
+                    parameter="components",
+                )
+
     @property
     def is_spiking(self) -> bool:
         return False
 
     @property
     def slope(self) -> str:
-        return "1" if self.gain == "one" else self.curve.slope
+        if self.gain == "one":
+            return "1"
+        return GATE if self.has_gates else self.curve.slope
 
     @property
     def gain_is_slope(self) -> bool:
@@ -214,6 +249,7 @@ class Rate(Population):
             *(("slope",) if self.norm and has_gain else ()),
             *((ELIGIBILITY,) if self.explores else ()),
             *((NUDGED,) if self.nudge else ()),
+            *((GATE,) if self.has_gates else ()),
         )
 
     @property
@@ -223,7 +259,35 @@ class Rate(Population):
             return self.activation
         if self.is_softmax:
             return Activation(SOFTMAX, "exp(drive)")  # up to the sum over the population
+        if self.has_gates:
+            return Activation(VECTOR_RELU, "drive", "1")  # where the gate is open
         return ACTIVATIONS[self.activation]
+
+    @property
+    def response(self) -> str:
+        return f"{GATE}*drive" if self.has_gates else self.curve.response
+
+    @property
+    def has_gates(self) -> bool:
+        return self.activation == VECTOR_RELU
+
+    @property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        if not self.has_gates:
+            return ()
+        n = self.components
+        return (
+            Assumption(
+                "feedback",
+                "idealised",
+                f"a unit keeps {n} teaching signals apart, one at each of its components",
+            ),
+            Assumption(
+                "global quantities",
+                "idealised",
+                f"the {n} components of a unit share a gate, which reads the drive of all of them",
+            ),
+        )
 
     @property
     def dendrite(self) -> str:
@@ -260,6 +324,12 @@ class Rate(Population):
                 "a batch of trials; only device 'array' runs it. Use that, or norm=None.",
                 object=f"Rate {self.name!r}",
             )
+        if self.has_gates:
+            raise DeviceError(
+                f"Rate {self.name!r} has units of {self.components} components, whose common gate "
+                "is no equation of one neuron; only device 'array' runs it. Use that, or 'relu'.",
+                object=f"Rate {self.name!r}",
+            )
 
     @property
     def model(self) -> NeuronModel:
@@ -274,7 +344,8 @@ class Rate(Population):
         has_gain = "gain" in self.signals
         return NeuronModel(
             equations=lines(
-                f"dy/dt = ({self.curve.response} - y)/tau : 1",
+                f"dy/dt = ({self.response} - y)/tau : 1",
+                when(self.has_gates, f"{GATE} : 1"),
                 when(self.unreliable, "awake : 1"),
                 f"x = {awake}y : 1",
                 when(self.teach_noise, "stray : 1"),

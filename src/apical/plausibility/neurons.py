@@ -18,12 +18,16 @@ SignsOfAll = Callable[[Population], Signs]
 """Returns what is known of the signs within a population."""
 
 
+_OWN = "the neuron's own activity and drive"
+
+
 def derivative(teaching: Teaching, population: Population) -> Iterator[Finding]:
     """Yield what learning reads of a neuron's own state, such as a surrogate gradient."""
     for name, text in teaching.own(population).items():
         said = f"{name} = {text}" if text else f"{name}, a variable of its own"
         if not population.is_spiking:
-            reason = f"does not spike: {said}, of the neuron's own activity and drive"
+            read = "the drives of its unit" if population.has_gates else _OWN
+            reason = f"does not spike: {said}, of {read}"
         elif text:
             reason = f"a spike has no derivative; surrogate gradient {said}, of its own state"
         else:

@@ -175,7 +175,7 @@ def check(network: Network, *, transport: bool = False) -> Scorecard:
         p.name for p in network.plastic if p.rule and p.rule.dynamics and p.rule.dynamics.spread
     }
     wide |= {p.name for p in network.populations if p.norm}
-    wide |= {p.name for p in network.plastic if p.shared}
+    wide |= {p.name for p in network.plastic if p.shares_weights}
     faults = [
         f
         for f in card.faults

@@ -33,6 +33,12 @@ def rule_of(weights: np.ndarray) -> str:
     there = weights != 0
     if is_flat(weights[there]) and there.sum(0).max() == 1 and there.sum(1).max() == 1:
         return "one-to-one: one weight for each pair of neurons, all alike"
+    if (
+        is_flat(weights[there])
+        and (there.sum(0) == 1).all()
+        and (np.diff(there.argmax(0)) >= 0).all()
+    ):
+        return "one to a block: each neuron hears one, by the same weight"
     for name, distance in _distances(*weights.shape):
         groups = _numbered(distance)
         if groups.max() + 1 <= 0.6 * weights.size:

@@ -65,14 +65,20 @@ def sharing(network: Network) -> Iterator[Finding]:
         yield from assumed(population, "weight sharing")
     if not network.plastic:
         return
-    own = [p for p in network.plastic if not p.shared]
+    own = [p for p in network.plastic if not p.shares_weights]
     for projection in network.plastic:
-        edges = network.edges(projection) if projection.shared else None
+        edges = network.edges(projection) if projection.shares_weights else None
         if edges is not None:
-            reason = (
-                f"{len(edges):,} synapses share {edges.n_weights:,} weights, each changed by the "
-                "sum of the updates of its synapses, which none of them knows"
-            )
+            reason = f"{len(edges):,} synapses share {edges.n_weights:,} weights, each changed by "
+            if _joins_vectors(projection):
+                n = projection.connectivity.components
+                reason += (
+                    f"the sum of {n} updates: a synapse between two units is taken to carry their "
+                    f"{n} components apart, and to add up what it learns of each"
+                )
+                yield Finding(projection.name, "weight sharing", "idealised", reason)
+                continue
+            reason += "the sum of the updates of its synapses, which none of them knows"
             yield Finding(projection.name, "weight sharing", "not local", reason)
     if not own:
         return
@@ -84,6 +90,13 @@ def sharing(network: Network) -> Iterator[Finding]:
     if followed:
         reason += f"; {', '.join(followed)} learn nothing: see weight transport"
     yield Finding(NETWORK, "weight sharing", "local", reason)
+
+
+def _joins_vectors(projection: Projection) -> bool:
+    """Whether synapses share weights with those of the same two vectorised units alone."""
+    n = projection.connectivity.components
+    alike = projection.pre.components == n == projection.post.components
+    return alike and not projection.shared
 
 
 def effect(network: Network, teaching: Teaching) -> Iterator[Finding]:

@@ -130,7 +130,7 @@ def _partly_joined(network: Network) -> list[str]:
         if not p.connectivity.is_full:
             edges = network.edges(p)
             what = f"{network.n_synapses(p):,} synapses"
-            if edges is not None and p.shared:
+            if edges is not None and p.shares_weights:
                 what += f" sharing {edges.n_weights:,} weights"
             found.append(f"{p.pre.name} to {p.post.name}: {p.connectivity.about}, {what}")
     more = len(found) - MOST_NOTED

@@ -35,7 +35,7 @@ from apical._base.registry import Registry
 from apical.errors import ParameterError, WiringError
 from apical.language.expressions import names, parse
 from apical.language.rank_one import compiled
-from apical.neurons.base import Population
+from apical.neurons.base import Neurons, Population
 from apical.projections.edges import Edges, in_order
 
 Pairs = tuple[np.ndarray, np.ndarray]
@@ -113,12 +113,22 @@ class Connectivity(ABC):
         """Return the expected number of synapses, from which memory is estimated beforehand."""
         return pre.size * post.size
 
+    @property
+    def components(self) -> int:
+        """Number of parts of both populations that are joined alike, by the same weights.
+
+        1 for most; `ByComponent` joins vectorised units. Where there are several, synapses are
+        those of the first part, and the same for every other one, part after part.
+        """
+        return 1
+
     def windows_of(self, pre: Population, post: Population) -> np.ndarray | None:
         """Return the inputs that all maps of a position share, for devices that store by window.
 
         Shape (n_windows, n_inputs): presynaptic neurons, -1 for none. Postsynaptic neuron
         ``m * n_windows + k`` then hears those of window k, or some of them. None where
-        connectivity is of another form.
+        connectivity is of another form. Where there are several `components`, windows are those of
+        one of them.
         """
         return None
 
@@ -255,6 +265,167 @@ class OneToOne(Connectivity):
 
     def expected(self, pre: Population, post: Population) -> float:
         return pre.size
+
+
+@final
+@dataclass(frozen=True)
+class OneToBlock(Connectivity):
+    r"""Each neuron reaches a block of its own: every postsynaptic neuron hears one neuron.
+
+    Of n postsynaptic neurons, neuron j hears neuron :math:`\lfloor j\,n_\text{pre}/n \rfloor`:
+    blocks follow each other, and are of one size where n is a multiple of :math:`n_\text{pre}`.
+
+    Raises
+    ------
+    WiringError
+        If there are fewer postsynaptic than presynaptic neurons.
+
+    See Also
+    --------
+    OneToOne : Blocks of one neuron.
+    ByComponent : Vectorised units, whose components are such blocks.
+    apical.feedback.error_vector : A wiring that is made of it.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> error, h = ap.RateError("error", 2), ap.Rate("hidden", 5)
+    >>> blocks = ap.connectivity.OneToBlock()
+    >>> edges = ap.connectivity.edges_of(blocks, error, h, ap.stream(0, "any"))
+    >>> edges.pre.tolist(), edges.post.tolist()
+    ([0, 0, 0, 1, 1], [0, 1, 2, 3, 4])
+    """
+
+    @classmethod
+    def example(cls) -> tuple[Connectivity, tuple[int, ...]]:
+        return cls(), (3, 4)
+
+    @property
+    def about(self) -> str:
+        return "one to a block"
+
+    def check(self, pre: Population, post: Population) -> None:
+        if post.size < pre.size:
+            raise WiringError(
+                f"OneToBlock needs a neuron of {post.name!r} for each of the {pre.size} of "
+                f"{pre.name!r}, but there are {post.size}; let there be as many, or more."
+            )
+
+    def pairs(self, pre: Population, post: Population, rng: np.random.Generator) -> Pairs:
+        j = np.arange(post.size, dtype=np.int64)
+        return j * pre.size // post.size, j
+
+    def expected(self, pre: Population, post: Population) -> float:
+        return post.size
+
+
+@final
+@dataclass(frozen=True)
+class ByComponent(Connectivity):
+    r"""Vectorised units: component k of a unit hears component k of others, by the same weights.
+
+    .. math:: \text{drive}^k_i = \sum_j w_{ji}\,x^k_j \qquad k = 1 \ldots K
+
+    A population of n units of K components has :math:`K n` neurons: those of the first component,
+    then those of the second, and so on. With a shape, ``(K * maps, rows, columns)``, each component
+    has a K-th of its first axis. Two units have one weight, which is changed by the sum of the
+    updates of its K synapses. For device ``array``.
+
+    Parameters
+    ----------
+    number
+        Number of components K, of both populations.
+    of
+        Connectivity of the units; all to all by default.
+
+    Raises
+    ------
+    WiringError
+        If a population cannot be divided into as many components, or `of` cannot join the units.
+
+    See Also
+    --------
+    apical.Rate : Its parameter `components`: units with a common gate.
+    apical.feedback.error_vector : Teaches component k by the error of class k.
+    OneToBlock : From one neuron to all neurons of a component.
+
+    References
+    ----------
+    Clark, Abbott & Chung 2021, arXiv:2106.04089.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> net = ap.Network()
+    >>> h, k = net.add(ap.Rate("first", 6)), net.add(ap.Rate("second", 4))  # 3 and 2 units
+    >>> p = net.connect(h, k, connectivity=ap.connectivity.ByComponent(2))
+    >>> edges = net.edges(p)
+    >>> len(edges), edges.n_weights
+    (12, 6)
+    >>> w = net.initial_weights(p)
+    >>> bool((w[:3, :2] == w[3:, 2:]).all()), bool(w[:3, 2:].any() or w[3:, :2].any())
+    (True, False)
+    >>> ap.Projection(h, ap.Rate("third", 5), connectivity=ap.connectivity.ByComponent(2))
+    ... # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.WiringError: Projection 'first_to_third': ByComponent(2) needs a ...
+    """
+
+    number: Count
+    of: Annotated[Connectivity, Kind(Connectivity, "connectivity.ReceptiveFields(3)")] = field(
+        default_factory=AllToAll
+    )
+
+    @classmethod
+    def example(cls) -> tuple[Connectivity, tuple[int, ...]]:
+        return cls(2), (4,)
+
+    @property
+    def is_full(self) -> bool:
+        return self.number == 1 and self.of.is_full
+
+    @property
+    def components(self) -> int:
+        return self.number * self.of.components
+
+    @property
+    def about(self) -> str:
+        return f"{self.of.about}, alike for each of {self.number} components"
+
+    def _units(self, pre: Population, post: Population) -> tuple[Population, Population]:
+        """Return both populations as their units: those of one component."""
+        sent = _units(pre, self.number)
+        return sent, sent if post is pre else _units(post, self.number)
+
+    def check(self, pre: Population, post: Population) -> None:
+        self.of.check(*self._units(pre, post))
+
+    def windows_of(self, pre: Population, post: Population) -> np.ndarray | None:
+        return self.of.windows_of(*self._units(pre, post))
+
+    def pairs(self, pre: Population, post: Population, rng: np.random.Generator) -> Pairs:
+        sent, heard = self._units(pre, post)
+        units = edges_of(self.of, sent, heard, rng)
+        part = np.arange(self.number, dtype=np.int32)[:, np.newaxis]
+        i, j = units.pre + part * sent.size, units.post + part * heard.size
+        return i.ravel(), j.ravel()
+
+    def expected(self, pre: Population, post: Population) -> float:
+        return self.of.expected(*self._units(pre, post))  # weights, which memory goes with
+
+
+def _units(population: Population, components: int) -> Population:
+    """Return the units of a population of so many components, as a population."""
+    shape, size = population.shape, population.size
+    if (size if shape is None else shape[0]) % components:
+        what = f"{size} neurons" if shape is None else f"shape {shape}"
+        raise WiringError(
+            f"ByComponent({components}) needs a multiple of {components} neurons on both sides, in "
+            f"the first axis where there is a shape, but {population.name!r} has {what}."
+        )
+    kept = None if shape is None else (shape[0] // components, *shape[1:])
+    return Neurons(population.name, size // components, shape=kept)
 
 
 @dataclass(frozen=True, repr=False)
@@ -972,6 +1143,8 @@ CONNECTIVITIES: Registry[type[Connectivity]] = Registry(
     {
         "all_to_all": AllToAll,
         "one_to_one": OneToOne,
+        "one_to_block": OneToBlock,
+        "by_component": ByComponent,
         "mask": Mask,
         "probability": Probability,
         "fixed_in_degree": FixedInDegree,

@@ -114,6 +114,14 @@ class Edges:
         """Return some of the synapses: `which`, shape (n_synapses,) of bool."""
         return type(self)(self.shape, self.pre[which], self.post[which])
 
+    def part(self, components: int) -> "Edges":
+        """Return the synapses of the first of so many components, which the others repeat."""
+        n_pre, n_post = (n // components for n in self.shape)
+        n = len(self) // components
+        shares = None if self.shares is None else self.shares[:n]
+        own = np.array_equal(shares, np.arange(n)) if shares is not None else False
+        return Edges((n_pre, n_post), self.pre[:n], self.post[:n], None if own else shares)
+
     def transposed(self) -> "tuple[Edges, np.ndarray]":
         """Return the same synapses in the other direction, and where each of them stands here."""
         order = np.argsort(self.post, kind="stable")
@@ -202,6 +210,21 @@ def sharing(edges: Edges, field: np.ndarray) -> Edges:
         edges.post,
         np.unique(places % (field.shape[1] * maps), return_inverse=True)[1],
     )
+
+
+def repeated(edges: Edges, units: Edges) -> Edges:
+    """Return synapses that share the weights of those of one component.
+
+    Parameters
+    ----------
+    edges
+        Synapses of all components, component after component.
+    units
+        Those of one (`Edges.part`), with the weights that they may share.
+    """
+    own = np.arange(len(units)) if units.shares is None else units.shares
+    shares = np.tile(own, len(edges) // len(units))
+    return Edges(edges.shape, edges.pre, edges.post, shares)
 
 
 def places_of(edges: Edges, field: np.ndarray) -> np.ndarray:

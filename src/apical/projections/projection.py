@@ -172,7 +172,7 @@ class Projection:
                 parameter="bounds",
             )
         self._check_connectivity()
-        if self.shared:
+        if self.shares_weights:
             self._check_shared()
         self._check_restraints()
         self._check_exploring()
@@ -190,7 +190,7 @@ class Projection:
             ) from None
 
     def _check_shared(self) -> None:
-        windows = self.connectivity.windows_of(self.pre, self.post)
+        windows = self.connectivity.windows_of(self.pre, self.post) if self.shared else ()
         needs = {
             "the same windows at all positions; give it connectivity=ReceptiveFields(...), or let "
             "it be that of a Bias onto a population with rows and columns": windows is not None,
@@ -293,7 +293,7 @@ class Projection:
 
     def __repr__(self) -> str:
         how = "" if self.connectivity.is_full else f", {self.connectivity.about}"
-        how += ", shared weights" if self.shared else ""
+        how += ", shared weights" if self.shares_weights else ""
         return f"Projection({self.pre.name!r} -> {self.post.name!r}{how})"
 
     @property
@@ -302,6 +302,11 @@ class Projection:
         sparse = bool(self.missing) or not self.connectivity.is_full
         held = self.inhibitory is not None or self.levels is not None
         return held or sparse or self.shared
+
+    @property
+    def shares_weights(self) -> bool:
+        """Whether synapses share weights: those of windows, or of components of units."""
+        return self.shared or self.connectivity.components > 1
 
     @property
     def limits(self) -> tuple[float, float] | None:

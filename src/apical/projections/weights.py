@@ -396,6 +396,75 @@ class Mean(WeightSource):
 
 
 @dataclass(frozen=True)
+class OnOff(WeightSource):
+    r"""ON/OFF initialisation: pairs of neurons that respond to opposite things, by weights above 0.
+
+    Between pairs, with :math:`b \sim \mathcal{N}(0, 4/n_\text{pre})` for every two pairs and
+    :math:`[b]_+ = \max(b, 0)`,
+
+    .. math::
+
+        W_\text{ON ON} = W_\text{OFF OFF} = [b]_+, \qquad W_\text{ON OFF} = W_\text{OFF ON} = [-b]_+
+
+    so that a pair of linear neurons passes on the difference of its activities as one neuron with
+    the weight b would. A neuron without a partner is ON. In a first layer (`signed`), whose inputs
+    are no pairs, the two of a pair have opposite weights,
+    :math:`\pm w,\; w \sim \mathcal{N}(0, 1/n_\text{pre})`.
+
+    Parameters
+    ----------
+    signed
+        Whether weights have either sign, and only postsynaptic neurons are in pairs.
+    apart
+        Distance of the two neurons of a pair, among presynaptic and among postsynaptic neurons: 1
+        for neighbours 2i and 2i + 1; the number of neurons of a map for maps 2i and 2i + 1.
+
+    See Also
+    --------
+    apical.connectivity.ByComponent : Between the units of vectorised networks.
+    apical.feedback.error_vector : The wiring that needs weights of 0 or above.
+
+    References
+    ----------
+    Clark, Abbott & Chung 2021, arXiv:2106.04089, and init_methods.py of its code
+    (github.com/davidclark1/VectorizedNets at commit 0a5856d).
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> w = ap.OnOff().draw(4, 2, ap.stream(0, "weights"))
+    >>> bool((w >= 0).all()), bool((w[0::2, 0] == w[1::2, 1]).all())
+    (True, True)
+    >>> first = ap.OnOff(signed=True).draw(4, 2, ap.stream(0, "weights"))
+    >>> bool((first[:, 0] == -first[:, 1]).all())
+    True
+    """
+
+    signed: bool = False
+    apart: tuple[Count, Count] = (1, 1)
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        i, j = np.indices((n_pre, n_post)).reshape(2, -1)
+        edges = Edges((n_pre, n_post), i, j)
+        return self.draw_for(edges, rng).reshape(n_pre, n_post)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        pre, sent = (edges.pre, 1) if self.signed else _in_pairs(edges.pre, self.apart[0])
+        post, heard = _in_pairs(edges.post, self.apart[1])
+        pairs = pre.astype(np.int64) * edges.shape[1] + post
+        found, which = np.unique(pairs, return_inverse=True)
+        weights = rng.standard_normal(len(found))[which] * sent * heard
+        size = edges.in_degrees[edges.post] ** -0.5
+        return size * weights if self.signed else 2 * size * np.maximum(weights, 0)
+
+
+def _in_pairs(neurons: np.ndarray, apart: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first neuron of each neuron's pair, and 1 for this one, -1 for the other."""
+    is_off = neurons // apart % 2
+    return neurons - is_off * apart, 1 - 2 * is_off
+
+
+@dataclass(frozen=True)
 class Identity(WeightSource):
     """One-to-one connectivity: neuron i projects to neuron i alone.
 

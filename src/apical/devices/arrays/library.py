@@ -25,6 +25,9 @@ class Array(Protocol):
     def __setitem__(self, key: Any, value: Any, /) -> None:
         """Write numbers, or an array that broadcasts, into a part."""
 
+    def reshape(self, n_rows: int, n_columns: int, /) -> Self:
+        """Return a view in another shape (the same memory); -1 for as many rows as there are."""
+
 
 A = TypeVar("A", bound=Array)
 K = TypeVar("K", bound=Array, contravariant=True)
@@ -127,6 +130,20 @@ class Library(ABC, Generic[A]):
     @abstractmethod
     def softmax(self, drive: A, out: A) -> Call:
         """Return the call that writes the softmax of each row into `out`."""
+
+    @abstractmethod
+    def gate(self, drive: A, vectors: A, out: A) -> Call:
+        """Return the call that writes the gates of vectorised units into `out`, 1 or 0.
+
+        Parameters
+        ----------
+        drive
+            Shape (n_trials, n_components * n_units).
+        vectors
+            Gating vectors, shape (n_components, n_units).
+        out
+            Shape of `drive`: the same for all components of a unit.
+        """
 
     def loop(self, programs: Sequence[tuple[str, Any]]) -> Any:
         """Return a `Loop` that fuses programs, or None if the library has none.

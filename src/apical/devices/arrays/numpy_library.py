@@ -137,6 +137,15 @@ class NumpyLibrary(Library[np.ndarray]):
     def softmax(self, drive: Array, out: Array) -> Call:
         return partial(_softmax, drive, out)
 
+    def gate(self, drive: Array, vectors: Array, out: Array) -> Call:
+        by_component, gates = (x.reshape(len(x), *vectors.shape) for x in (drive, out))
+
+        def call() -> None:
+            open_ones = np.einsum("tcu,cu->tu", by_component, vectors) >= 0
+            np.copyto(gates, open_ones[:, np.newaxis])
+
+        return call
+
 
 def _softmax(drive: Array, out: Array) -> None:
     np.subtract(drive, drive.max(axis=1, keepdims=True), out=out)

@@ -19,7 +19,7 @@ from apical.network.order import feedback_order, forward_order
 from apical.network.stimuli import columns
 from apical.neurons.base import OPEN, Population
 from apical.neurons.error import TOLD
-from apical.neurons.rate import NUDGED
+from apical.neurons.rate import GATE, NUDGED
 from apical.plasticity.rules import ELIGIBILITY
 
 DELTA = "gain * teach"
@@ -79,7 +79,7 @@ class Settling:
         storages: Mapping[str, Storage],
         streams: Streams,
     ) -> None:
-        self.library, self._room = library, Workspace(library)
+        self.library, self._room, self._network = library, Workspace(library), network
         self._operations = library.operations
         self._chance = Chance(library, self._room, streams)
         self._loops, self._columns = check_loops(network), columns(network)
@@ -275,6 +275,8 @@ class Settling:
         if (name, "awake") in signals:
             values |= {"x": signals[name, "y"], "awake": signals[name, "awake"]}
             slope = f"awake*({slope})"
+        if (name, GATE) in signals:
+            values[GATE] = signals[name, GATE]
         if population.gated:
             values["silence"] = signals[name, "silence"]
             slope = f"{OPEN}*({slope})"
@@ -313,11 +315,22 @@ class Settling:
             self._explore(batch, population, drive)
         if not population.is_softmax:
             assert population.curve  # as `settles` says
-            text, values = self._gated(batch, population, population.curve.response)
+            if population.has_gates:
+                self._open(batch, population, drive)
+            text, values = self._gated(batch, population, population.response)
+            if (name, GATE) in batch.signals:
+                values[GATE] = batch.signals[name, GATE]
             return self._formed(batch, (name, "y"), text, {"drive": drive, **values})
         y = self._room((name, "y"), tuple(drive.shape))
         batch.calls.append(self.library.softmax(drive, y))
         return y
+
+    def _open(self, batch: Batch, population: Population, drive: Array) -> None:
+        """Plan the gates of vectorised units, common to the components of each."""
+        gates = self._room((population.name, GATE), tuple(drive.shape))
+        vectors = self.library.array(self._network.gating(population))
+        batch.calls.append(self.library.gate(drive, vectors, gates))
+        batch.signals[population.name, GATE] = gates
 
     def _gated(
         self, batch: Batch, population: Population, text: str

@@ -5,7 +5,8 @@ a simulator as one value for each of them (`Edges`). Within, they are a matrix w
 density is high, since BLAS is faster then; by window, where all maps of a position have the same
 inputs (receptive fields), with one small matrix product each; and else one column of values, with
 products that visit existing synapses alone. All compute the same, up to rounding. Weights that
-windows share are one block.
+windows share are one block; those that components of units share are stored once, in any of these
+forms.
 """
 
 from abc import ABC, abstractmethod
@@ -276,6 +277,57 @@ class Shared(_ByKernel):
         return values.ravel()[self._places]
 
 
+class ByComponent(Storage):
+    """Weights of one component of vectorised units, which act alike on every component.
+
+    Neurons of a component stand together, so that the components of a trial are rows of one
+    product, as those of other trials are; the update of a weight is the sum over both.
+
+    Parameters
+    ----------
+    units
+        Form in memory of the weights between units.
+    shape
+        Numbers of units on both sides.
+    """
+
+    def __init__(self, units: Storage, shape: tuple[int, int]) -> None:
+        super().__init__(units.library, units.shape, units.outside)
+        self._units, (self._n_pre, self._n_post) = units, shape
+        self.mask = units.mask
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        return self._units.inside(values)
+
+    def outward(self, values: np.ndarray) -> np.ndarray:
+        return self._units.outward(values)
+
+    def product(
+        self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
+    ) -> Call:
+        n_from, n_to = self._n_pre, self._n_post
+        if transposed:
+            n_from, n_to = n_to, n_from
+        sent, total = x.reshape(-1, n_from), out.reshape(-1, n_to)
+        return self._units.product(sent, w, total, add=add, transposed=transposed)
+
+    def outer(
+        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+    ) -> Call:
+        sent, heard = x.reshape(-1, self._n_pre), d.reshape(-1, self._n_post)
+        return self._units.outer(sent, heard, out, factor, add=add, rows=rows)
+
+    def drawn(self, draw: Draw, out: Array, rows: slice = ALL) -> None:
+        self._units.drawn(draw, out, rows)
+
+    def strips(self, n_trials: int) -> Iterator[slice]:
+        """Yield slices of rows, as the units' form has them."""
+        return self._units.strips(n_trials)
+
+    def spread(self, array: Array) -> float:
+        return self._units.spread(array)
+
+
 def storages(network: Network, library: Library) -> dict[str, Storage]:
     """Return the form in memory of each projection that has weights of its own, by its name."""
     return {
@@ -292,6 +344,15 @@ def _storage(network: Network, projection: Projection, library: Library) -> Stor
         exists = network.existing(projection)
         whole.mask = None if exists is None else library.array(exists)
         return whole
+    components = projection.connectivity.components
+    if components == 1:
+        return _partial(projection, edges, library)
+    units = edges.part(components)
+    return ByComponent(_partial(projection, units, library), units.shape)
+
+
+def _partial(projection: Projection, edges: Edges, library: Library) -> Storage:
+    """Return the form in memory of weights of which not all pairs of neurons have one."""
     field = projection.connectivity.windows_of(projection.pre, projection.post)
     if field is not None and projection.shared:
         return Shared(library, edges, field)

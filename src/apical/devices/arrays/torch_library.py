@@ -168,6 +168,15 @@ class TorchLibrary(Elsewhere[Tensor]):
     def softmax(self, drive: Tensor, out: Tensor) -> Call:
         return partial(torch.softmax, drive, dim=1, out=out)
 
+    def gate(self, drive: Tensor, vectors: Tensor, out: Tensor) -> Call:
+        by_component, gates = (x.reshape(len(x), *vectors.shape) for x in (drive, out))
+
+        def call() -> None:
+            open_ones = (by_component * vectors).sum(dim=1) >= 0
+            gates.copy_(open_ones[:, None].expand_as(gates))
+
+        return call
+
 
 class TorchSparse:
     """Products with synapses that are stored one by one: compressed rows of PyTorch.
