@@ -167,7 +167,8 @@ def test_networks_of_other_sizes_and_spiking_ones_are_not_measured(digits: Datas
 
     assert not missing("Lillicrap_2016_linear", spiking=True)
     assert not missing("spiking_dfa", spiking=False)
-    assert missing("spiking_dfa", spiking=True) == {"trial", "online"}
+    wirings = {"bp", "fa", "dfa", "ifa"}
+    assert missing("spiking_dfa", spiking=True) == {"trial", "online", *wirings}
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

@@ -10,9 +10,18 @@ from click.testing import CliRunner, Result
 
 from apical import feedback, plotting
 from apical.cli import app as cli
-from apical.errors import DataError, ParameterError, RunError, ScriptError
-from apical.runs.experiment import Experiment
-from apical.sweeps.wirings import FIGURE, TABLE, compare
+from apical.devices import lacks
+from apical.errors import (
+    DataError,
+    DeviceError,
+    LocalityError,
+    ParameterError,
+    RunError,
+    ScriptError,
+)
+from apical.runs.directory import read_json
+from apical.runs.experiment import Experiment, read_experiment
+from apical.sweeps.wirings import CHOICES, FIGURE, TABLE, compare, places
 from apical.training import Metric
 
 MODEL = str(Path(__file__).parents[2] / "models" / "Nokland_2016_mnist.py")
@@ -65,7 +74,7 @@ def test_wirings_that_are_none(tmp_path: Path, wirings: list[str]) -> None:
 
 
 def test_a_model_without_wirings_cannot_be_compared(tmp_path: Path) -> None:
-    other = Experiment(str(Path(MODEL).with_name("spiking_dfa.py")))
+    other = Experiment(str(Path(MODEL).with_name("Neftci_2017_erbp.py")))
     with pytest.raises(ScriptError, match="has no option 'wiring'"):
         compare(other, ["bp"], [0], tmp_path, progress=False)
 
@@ -135,3 +144,84 @@ def test_every_wiring_is_compared(model: str, tmp_path: Path) -> None:
         assert len(angles) == 1 and np.isfinite(outcome.curves[angles[0]][:, 1:]).all()
     with (tmp_path / TABLE).open(newline="") as file:
         assert len({row["test_error_mean"] for row in csv.DictReader(file)}) > 1
+
+
+SPIKING = str(Path(MODEL).with_name("spiking_dfa.py"))
+
+
+def torch_is(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let PyTorch count as installed, or not."""
+    lacking = [] if there else [lacks.Lack("PyTorch is not installed", "pip install it")]
+    monkeypatch.setattr(lacks, "lacks_of_torch", lambda: iter(lacking))
+
+
+def test_each_wiring_has_the_device_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch_is(True, monkeypatch)
+    found = places(Experiment(SPIKING), ["bp", "dfa"])
+    told = {wiring: place.told for wiring, place in found.items()}
+    assert told == {"bp": "lockstep (torch), batch 64", "dfa": "cpp_standalone, batch 1"}
+    card = places(Experiment(SPIKING), ["bp", "fa"], {"library": "torch:cuda"})
+    assert card["bp"].building == {"library": "torch:cuda"} and not card["fa"].building
+    same = places(Experiment(SPIKING, device="lockstep", batch=8), ["bp", "dfa"])
+    assert [place.told for place in same.values()] == [
+        "lockstep (torch), batch 8",
+        "lockstep, batch 8",
+    ]
+
+
+def test_what_a_wiring_lacks_is_said_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    torch_is(False, monkeypatch)
+    with pytest.raises(DeviceError, match=r"needs PyTorch .* pip install 'apical\[torch\]'"):
+        compare(Experiment(SPIKING), ["dfa", "bp"], [0], tmp_path / "out", progress=False)
+    with pytest.raises(LocalityError, match="weight transport"):
+        places(Experiment(SPIKING, device="runtime"), ["bp"])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_options_are_chosen_for_each_wiring_on_validation_samples(tmp_path: Path) -> None:
+    plan = experiment(epochs=1, validation=60)
+    choose = {"rate": [1e-7, 1e-2]}
+    (outcome,) = compare(plan, ["dfa"], [1, 2], tmp_path, choose=choose, progress=False)
+    assert outcome.options == {"rate": 1e-2}
+    with (tmp_path / CHOICES).open(newline="") as file:
+        assert [row["best"] for row in csv.DictReader(file)] == ["False", "True"]
+    tried = [
+        read_experiment(tmp_path / "dfa" / name)
+        for name in ("choosing/rate=1e-07", "choosing/rate=0.01", "seed2")
+    ]
+    assert [e.validation for e in tried] == [60, 60, 0]
+    assert [(e.options["rate"], e.seed) for e in tried] == [(1e-7, 1), (1e-2, 1), (1e-2, 2)]
+    with (tmp_path / TABLE).open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["rate"]) == 1e-2 and row["device"] == "array, batch 64"
+
+
+def test_options_that_cannot_be_chosen(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="needs validation samples; hold out"):
+        compare(experiment(), ["dfa"], [0], tmp_path, choose={"rate": [1e-3]})
+    with pytest.raises(ParameterError, match="has the options layers, hidden, .* got 'rat' with 1"):
+        compare(experiment(validation=9), ["dfa"], [0], tmp_path, choose={"rat": [1e-3]})
+    for text in ("rat=1", "rate", "wiring=bp"):
+        assert "is none of layers=..., hidden=" in call(MODEL, "--choose", text).output
+    assert "'x' is not a valid float" in call(MODEL, "--choose", "rate=x").output
+
+
+@pytest.mark.slow
+def test_spiking_networks_are_compared_with_backpropagation_through_time(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    options = {"train_trials": 64, "test_trials": 20, "epochs": 1, "batch": 32, "dt": 5.0}
+    plan = Experiment(SPIKING, {"hidden": 8}, device="lockstep", **options)
+    outcomes = compare(plan, ["bp", "fa", "dfa"], [0], tmp_path, progress=False)
+    assert all(outcome.spikes.shape == (1,) and outcome.spikes[0] > 0 for outcome in outcomes)
+    with (tmp_path / TABLE).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["device"] for row in rows] == [
+        "lockstep (torch), batch 32",
+        *["lockstep, batch 32"] * 2,
+    ]
+    summary = read_json(tmp_path / "bp" / "seed0" / "summary.json")
+    assert summary["library"] == "torch" and not summary["is_local"]
+    assert (tmp_path / "bp" / "seed0" / "figures" / "raster.png").exists()

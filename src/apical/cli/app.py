@@ -272,6 +272,8 @@ def _run_all(jobs: list[tuple[Path, Callable[..., dict[str, Any]]]]) -> int:
 def _told(console: Console, summaries: list[dict[str, Any]], folders: list[Path]) -> int:
     """Print what runs reached, and where they are."""
     console.print(_table(summaries))
+    for said in dict.fromkeys(_where(s) for s in summaries if "library" in s):
+        console.print(said, highlight=False)
     _print_verdict(console, summaries)
     console.print(f"Run director{'y' if len(folders) == 1 else 'ies'}:", highlight=False)
     for folder in folders:
@@ -283,6 +285,12 @@ def _told(console: Console, summaries: list[dict[str, Any]], folders: list[Path]
         highlight=False,
     )
     return 0
+
+
+def _where(summary: dict[str, Any]) -> str:
+    """Say where a run was made that needed a library, by itself or as it was told."""
+    device, library, batch = (summary[name] for name in ("device", "library", "batch"))
+    return f"Device {device}, library {library}, batch size {batch}."
 
 
 def _print_verdict(console: Console, summaries: list[dict[str, Any]]) -> None:

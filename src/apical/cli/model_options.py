@@ -138,13 +138,24 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     ),
     "device": dict(
         type=click.Choice(tuple(DEVICES)),
-        help="Device to simulate on; by default cpp_standalone for spiking networks, array for "
-        "rate networks.",
+        help="Device to simulate on; by default cpp_standalone for spiking networks, lockstep for "
+        "those with backpropagation, array for rate networks.",
     ),
     "batch": dict(
         type=click.IntRange(1),
         help="Batch size on devices array and lockstep: trials per weight update (mini-batch); 64 "
         "by default.",
+    ),
+    "surrogate": dict(
+        type=click.Choice(["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"]),
+        help="Backpropagation in spiking networks: what stands for the derivative of a spike.",
+    ),
+    "steepness": dict(
+        type=click.FloatRange(0, min_open=True), help="Steepness of the surrogate derivative."
+    ),
+    "through_reset": dict(
+        is_flag=True,
+        help="Let gradients pass through the reset after a spike.",
     ),
     "dtype": dict(type=click.Choice(["float32", "float64"]), help="Floating-point precision."),
     "dt": dict(type=click.FloatRange(0, min_open=True), help="Time step [ms]."),

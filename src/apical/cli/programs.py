@@ -19,10 +19,14 @@ BUILDERS = [device.name for device in DEVICES.values() if device.takes("programs
 """Devices whose programs can be built for another machine."""
 
 # fmt: off
+library_option = click.option(
+    "--library", metavar="NAME",
+    help="Array library of devices array and lockstep: numpy, torch, or torch:cuda for an NVIDIA "
+    "GPU; numpy by default, and torch for backpropagation in spiking networks.")
+"""Option --library of a command."""
+
 _OPTIONS = [
-    click.option("--library", metavar="NAME",
-                 help="Array library of devices array and lockstep: numpy, torch, or torch:cuda "
-                 "for an NVIDIA GPU; numpy by default."),
+    library_option,
     click.option("--no-run", is_flag=True,
                  help="Only compile the programs of the run; with --device cuda_standalone into "
                  "the folder --out, for another machine."),

@@ -16,7 +16,10 @@ from apical._base.scratch import clear_leftovers_once
 from apical.devices.device import DEVICES as DEVICES
 from apical.devices.device import Device as Device
 from apical.devices.device import Options as Options
+from apical.devices.device import recordable as recordable
+from apical.devices.device import transports as transports
 from apical.devices.device import usual as usual
+from apical.devices.device import usual_options as usual_options
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Closing as Closing

@@ -16,6 +16,7 @@ from apical.errors import DeviceError, ParameterError
 from apical.network.description import Network
 from apical.network.size import check_network_fits
 from apical.plausibility import check
+from apical.projections.projection import ReadBackwards
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ def _anything(network: Network, options: Any) -> None:
     """Refuse nothing."""
 
 
+def _nothing(network: Network) -> Mapping[str, Any]:
+    """Return no options."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Device:
     """Device: a simulation back end.
@@ -107,6 +113,9 @@ class Device:
         Whether weight transport is possible, as backpropagation needs.
     compiles
         Whether it compiles a program for each network structure, which takes some time.
+    usual
+        Returns the options that a network needs here where a command or `apical.fit` was told none,
+        for instance the one library that runs it.
     forms
         Its variants.
     diagnose
@@ -135,6 +144,7 @@ class Device:
     spikes: bool = True
     transport: bool = False
     compiles: bool = False
+    usual: Callable[[Network], Mapping[str, Any]] = _nothing
     forms: tuple[Form, ...] = (Form(),)
     diagnose: Callable[[Machine], Iterable[Looked]] = _is_there
     source: str = ""
@@ -268,8 +278,28 @@ DEVICES: Registry[Device] = Registry(
 )
 """Registry of devices, by name."""
 
-FOR_SPIKES, FOR_RATES = "cpp_standalone", "array"
-"""Default devices of spiking and of rate networks."""
+FOR_SPIKES, FOR_RATES, FOR_GRADIENTS = "cpp_standalone", "array", "lockstep"
+"""Default devices of spiking networks, of rate networks, and of spiking networks that learn by
+backpropagation through time."""
+
+
+def transports(network: Network) -> bool:
+    """Say whether a network transports weights, as backpropagation does.
+
+    Parameters
+    ----------
+    network
+        The network.
+
+    Examples
+    --------
+    >>> from apical.devices.device import transports
+    >>> from apical.feedback import WIRINGS
+    >>> from apical.testing.references import rates
+    >>> transports(rates(WIRINGS["dfa"])), transports(rates(WIRINGS["bp"]))
+    (False, True)
+    """
+    return any(isinstance(p.weights, ReadBackwards) for p in network.projections)
 
 
 def usual(network: Network) -> str:
@@ -280,11 +310,68 @@ def usual(network: Network) -> str:
     network
         The network.
 
+    See Also
+    --------
+    usual_options : The options that it needs there.
+
     Examples
     --------
+    >>> import apical as ap
     >>> from apical.devices import usual
     >>> from apical.testing.references import rates, spiking
-    >>> usual(rates()), usual(spiking())
-    ('array', 'cpp_standalone')
+    >>> usual(rates()), usual(spiking()), usual(spiking().rewired(ap.feedback.transposed))
+    ('array', 'cpp_standalone', 'lockstep')
     """
-    return FOR_SPIKES if network.is_spiking else FOR_RATES
+    if not network.is_spiking:
+        return FOR_RATES
+    return FOR_GRADIENTS if transports(network) else FOR_SPIKES
+
+
+def usual_options(network: Network, device: str) -> dict[str, Any]:
+    """Return the options that a network needs on a device where nothing else is said.
+
+    Parameters
+    ----------
+    network
+        The network.
+    device
+        Name of the device.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.devices.device import usual_options
+    >>> from apical.testing.references import spiking
+    >>> usual_options(spiking(), "lockstep")
+    {}
+    >>> usual_options(spiking().rewired(ap.feedback.transposed), "lockstep")
+    {'library': 'torch'}
+    """
+    return dict(DEVICES[device].usual(network))
+
+
+def recordable(network: Network) -> list[str]:
+    """Return the names of the populations that can be recorded.
+
+    All of them; where backpropagation goes through time, no error neurons and relays, which are
+    then not simulated.
+
+    Parameters
+    ----------
+    network
+        The network.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.devices.device import recordable
+    >>> from apical.testing.references import spiking
+    >>> recordable(spiking())
+    ['stimulus', 'hidden', 'output', 'error']
+    >>> recordable(spiking().rewired(ap.feedback.transposed))
+    ['stimulus', 'hidden', 'output']
+    """
+    without = network.is_spiking and transports(network)
+    return [
+        p.name for p in network.populations if not (without and (p.is_told or p.role == "relay"))
+    ]

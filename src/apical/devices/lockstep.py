@@ -1,19 +1,18 @@
 """Device ``lockstep``: a batch of trials at once, from the statements that Brian2 makes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from apical._base.bibliography import cite
 from apical._base.parameters import Count, Positive
 from apical.devices import lacks
-from apical.devices.device import Device, Form
+from apical.devices.device import Device, Form, transports
 from apical.devices.needs import Diagnosis, Looked, Machine, learning, named, on_torch
 from apical.devices.of_brian import BrianOptions, building, check_brian
 from apical.devices.simulator import Simulator
 from apical.errors import DeviceError
 from apical.network.description import Network
-from apical.projections.projection import ReadBackwards
 
 NAME = "lockstep"
 
@@ -64,9 +63,9 @@ def _is_set(options: LockstepOptions, name: str) -> bool:
     return bool(getattr(options, name) != getattr(LockstepOptions(), name))
 
 
-def transports(network: Network) -> bool:
-    """Say whether a network transports weights, as backpropagation does."""
-    return any(isinstance(p.weights, ReadBackwards) for p in network.projections)
+def _usual(network: Network) -> Mapping[str, Any]:
+    """Return the library that backpropagation through time needs."""
+    return {"library": "torch"} if network.is_spiking and transports(network) else {}
 
 
 def _make(network: Network, options: LockstepOptions) -> Simulator:
@@ -102,6 +101,13 @@ def _check(network: Network, options: LockstepOptions) -> None:
             "not learn by backpropagation through time; leave it out, or use feedback.transposed.",
             object=f"Device {NAME!r}",
             parameter=asked,
+        )
+    if options.library.startswith("torch") and any(lacks.lacks_of_torch()):
+        raise DeviceError(
+            f"Device {NAME!r} needs PyTorch for library={options.library!r}, which is not "
+            "installed: pip install 'apical[torch]'.",
+            object=f"Device {NAME!r}",
+            parameter="library",
         )
 
 
@@ -148,6 +154,7 @@ DEVICE = Device(
     LockstepOptions,
     _check,
     transport=True,
+    usual=_usual,
     forms=(
         Form("numpy"),
         Form("torch", {"library": "torch"}),

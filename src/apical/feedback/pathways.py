@@ -347,7 +347,8 @@ def transposed(error: Population, forward: Sequence[Projection]) -> FeedbackPath
         \text{teach}_l = \delta_{l+1}\,W_l^\top, \qquad
         \delta_l = \text{gain}_l\,\text{teach}_l
 
-    Not local: a reference that only device ``array`` runs.
+    Not local: a reference that only devices ``array`` and, through time in spiking networks,
+    ``lockstep`` run.
 
     Parameters
     ----------

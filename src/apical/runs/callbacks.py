@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from apical.devices import DEVICES, Simulator
+from apical.devices import DEVICES, Simulator, recordable
 from apical.network.description import Network
 from apical.records.arrays import Records
 from apical.records.recording import record
@@ -93,7 +93,8 @@ class Measuring:
         for signals in asked:
             traces += [signal for signal in signals or () if signal not in traces]
         if any(signals is not None for signals in asked):
-            every = [p.name for p in network.populations if p.role != "bias"]
+            seen = recordable(network)
+            every = [p.name for p in network.populations if p.role != "bias" and p.name in seen]
             self._looking = prepared.looking(every, traces)
         self.n_trials = min(LOOK, len(prepared.data.test), _that_fit(prepared, traces))
 

@@ -16,7 +16,15 @@ from apical._base.checking import check_fields, shown
 from apical._base.private_paths import bare
 from apical.data import datasets
 from apical.data.datasets import Dataset
-from apical.devices import DEVICES, Simulator, outputs, simulate, usual
+from apical.devices import (
+    DEVICES,
+    Simulator,
+    outputs,
+    simulate,
+    transports,
+    usual,
+    usual_options,
+)
 from apical.devices.surroundings import installed
 from apical.errors import ParameterError, RunError
 from apical.hypotheses.naming import applied
@@ -67,8 +75,11 @@ class Experiment:
     seed
         Seed of the run.
     device, dtype, dt, batch
-        As in `simulate`; `dt` in [ms]. By default spiking networks run on ``cpp_standalone`` and
-        rate networks on ``array``, there with a batch size of 64.
+        As in `simulate`; `dt` in [ms]. By default spiking networks run on ``cpp_standalone``, those
+        that learn by backpropagation through time on ``lockstep``, and rate networks on ``array``;
+        on the last two with a batch size of 64.
+    surrogate, steepness, through_reset
+        As in `simulate` on device ``lockstep``, for backpropagation through time.
     closely
         Whether to measure ``"training"`` accuracy and, in rate networks with a feedback pathway,
         alignment ``"angles"``.
@@ -102,6 +113,11 @@ class Experiment:
     dtype: Literal["float32", "float64"] = "float32"
     dt: float = 1.0
     batch: int | None = None
+    surrogate: Literal["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"] = field(
+        default="fast_sigmoid", metadata=LATER
+    )
+    steepness: float = field(default=25.0, metadata=LATER)
+    through_reset: bool = field(default=False, metadata=LATER)
     closely: bool = False
     measure: Sequence[str] = field(default=(), metadata=LATER)
     measure_every: Every = field(default="epoch", metadata=LATER)
@@ -153,15 +169,12 @@ class Prepared:
 
     def looking(self, record: Collection[str], traces: Collection[str]) -> Simulator:
         """Return a new simulator that also records spikes and signals, as `simulate` does."""
-        e = self.experiment
         needs = outputs.needed(self.network)  # where targets have frames
         record, traces = dict.fromkeys((*needs[0], *record)), dict.fromkeys((*needs[1], *traces))
         return simulate(
             self.network,
-            str(e.device),
-            dt=e.dt,
-            dtype=e.dtype,
-            batch=e.batch or 1,
+            str(self.experiment.device),
+            **of_simulate(self.experiment, self.network),
             record=tuple(record),
             traces=tuple(traces),
             **self.building,
@@ -201,8 +214,9 @@ def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -
     """
     model, data = models.load(experiment.model), load_data(experiment)
     network = describe(experiment, model, data)
-    experiment = replace(experiment, scale=data.train.scale)
-    return Prepared(settled(experiment, network), model.about, data, network, building or {})
+    chosen = settled(replace(experiment, scale=data.train.scale), network)
+    needed = usual_options(network, str(chosen.device))
+    return Prepared(chosen, model.about, data, network, {**needed, **(building or {})})
 
 
 def prepare_recorded(
@@ -408,6 +422,37 @@ def settled(experiment: Experiment, network: Network) -> Experiment:
     at_once = DEVICES[device].takes("batch") and (network.reset or not network.is_spiking)
     batch = experiment.batch or (64 if at_once else 1)
     return replace(experiment, device=device, batch=batch)
+
+
+def of_simulate(experiment: Experiment, network: Network) -> dict[str, Any]:
+    """Return the options of `simulate` that an experiment has for its network.
+
+    Parameters
+    ----------
+    experiment, network
+        The experiment, settled, and its network.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.runs.experiment import Experiment, of_simulate, settled
+    >>> from apical.testing.references import spiking
+    >>> net = spiking()
+    >>> of_simulate(settled(Experiment("spiking_dfa"), net), net)
+    {'dt': 1.0, 'dtype': 'float32', 'batch': 1}
+    >>> net = net.rewired(ap.feedback.transposed)
+    >>> of_simulate(settled(Experiment("spiking_dfa"), net), net)["surrogate"]
+    'fast_sigmoid'
+    """
+    e = experiment
+    found: dict[str, Any] = {"dt": e.dt, "dtype": e.dtype, "batch": e.batch or 1}
+    if transports(network) and DEVICES[str(e.device)].takes("surrogate"):
+        found |= {name: getattr(e, name) for name in SURROGATES}
+    return found
+
+
+SURROGATES = ("surrogate", "steepness", "through_reset")
+"""Fields of an `Experiment` that matter where gradients go back through time."""
 
 
 def read_experiment(out: Path) -> Experiment:

@@ -9,7 +9,15 @@ from apical import plotting
 from apical._base import seeds
 from apical._base.metric_names import headline
 from apical.data.datasets import Dataset
-from apical.devices import Block, BlockResult, simulate
+from apical.devices import (
+    Block,
+    BlockResult,
+    recordable,
+    simulate,
+    transports,
+    usual,
+    usual_options,
+)
 from apical.network.description import Network
 from apical.neurons.encoding import decisions
 from apical.projections.projection import Projection
@@ -104,11 +112,12 @@ def _rasters(
     right = np.flatnonzero(final.labels == final.decided)
     sample = int(right[0]) if len(right) else 0
     results = [_replay(network, data, sample, state) for state in (before, after)]
+    seen = recordable(network)
     decided = [int(decisions(result.counts[network.output.name])[0]) for result in results]
     return plotting.raster_pair(
         results[0].spikes,
         results[1].spikes,
-        {population.name: population.size for population in network.populations},
+        {p.name: p.size for p in network.populations if p.name in seen},
         network.trial,
         int(final.labels[sample]),
         *decided,
@@ -120,7 +129,8 @@ def _replay(
 ) -> BlockResult:
     values, labels = data.test.block([sample])
     index = seeds.presentation("raster")
-    every = [p.name for p in network.populations]
-    with simulate(network, "runtime", record=every) as simulator:
+    device = usual(network) if transports(network) else "runtime"
+    options = usual_options(network, device)
+    with simulate(network, device, record=recordable(network), **options) as simulator:
         simulator.state = state
         return simulator.run(Block.of_labels(values, labels, index=index, phase="record"))

@@ -10,20 +10,25 @@ from apical._base import seeds
 from apical._base.bibliography import cite
 from apical._base.names import check_name
 from apical._base.registry import Registry
-from apical.devices import Block, Simulator
+from apical.devices import Block, Simulator, transports
 from apical.devices.arrays.engine import check_network
+from apical.devices.device import FOR_GRADIENTS
 from apical.errors import ParameterError
 from apical.language.rank_one import terms
 from apical.measures import cost, learning, saturation
 from apical.measures.alignment import angles_to_backpropagation
+from apical.measures.through_time import angles_through_time
 from apical.measures.updates import update_signals
 from apical.network.description import Network
 from apical.records.arrays import Records
-from apical.runs.experiment import Prepared
+from apical.runs.experiment import SURROGATES, Prepared
 from apical.training.loop import Metric, Position, evaluate
 
 PROBE = 500
 """Test samples on which a rate network's angle to the backpropagation gradient is measured."""
+
+PROBED_IN_TIME = 64
+"""Test samples on which a spiking network's angle to the gradient through time is measured."""
 
 Metrics = Mapping[Metric, float]
 """Metric -> value; a metric of a projection or population is a pair of its name and the part's."""
@@ -149,17 +154,24 @@ def _training(look: Look) -> Metrics:
 
 
 def _angles(look: Look) -> Metrics:
-    if look.network.is_spiking:
+    e, library = look.prepared.experiment, str(look.prepared.building.get("library", ""))
+    index = seeds.presentation("angles")
+    if look.network.is_spiking and e.device == FOR_GRADIENTS and library.startswith("torch"):
+        block = Block.of_samples(look.prepared.data.test, slice(0, PROBED_IN_TIME), index=index)
+        how: dict[str, Any] = {name: getattr(e, name) for name in SURROGATES}
+        angles = angles_through_time(look.simulator, block, **how)
+        angles = {p.name: angles[p.name] for p in learning.compared(look.network)}
+    elif look.network.is_spiking:
         angles = learning.update_angles(look.network, look.weights, look.recorded)
     else:
-        index = seeds.presentation("angles")
         block = Block.of_samples(look.prepared.data.test, slice(0, PROBE), index=index)
         angles = angles_to_backpropagation(look.simulator, block)
     return {("angle", name): angle for name, angle in angles.items()}
 
 
 def _signals_of_angles(network: Network) -> tuple[str, ...] | None:
-    return update_signals(network) if network.is_spiking else None
+    local = network.is_spiking and not transports(network)  # which needs no records
+    return update_signals(network) if local else None
 
 
 def _check_angles(network: Network) -> None:
@@ -221,7 +233,8 @@ _MEASURES = (
     Measure("training", "scores on training samples, such as the accuracy", _training),
     Measure(
         "angles",
-        "angle between the update and the backpropagation gradient",
+        "angle between the update and the backpropagation gradient; in spiking networks through "
+        "time on device lockstep with PyTorch, else by recorded signals",
         _angles,
         _signals_of_angles,
         _check_angles,

@@ -106,7 +106,7 @@ def run(
     'scorecard.json', 'summary.json', 'weights.npz']
     """
     prepared = prepare(experiment, building)
-    library = {k: v for k, v in (building or {}).items() if k == "library"}
+    library = {k: v for k, v in prepared.building.items() if k == "library"}
     settings, local = public(prepared.experiment)
     config = {
         "name": out.resolve().name,
@@ -335,6 +335,7 @@ def _summary(
         "options": dict(experiment.options),
         "dataset": bare(data.name),
         "device": experiment.device,
+        **({"library": prepared.building["library"]} if "library" in prepared.building else {}),
         "dtype": experiment.dtype,
         "batch": experiment.batch,
         "seed": experiment.seed,

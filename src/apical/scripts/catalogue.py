@@ -18,7 +18,7 @@ import numpy as np
 from apical import __version__
 from apical._base.whole_files import write_whole
 from apical.data.datasets import Dataset
-from apical.devices import DEVICES, Simulator, simulate, usual
+from apical.devices import DEVICES, Simulator, recordable, simulate, usual, usual_options
 from apical.errors import ApicalError, DataError, RunError
 from apical.measures.cost import synaptic_operations
 from apical.measures.updates import update_signals
@@ -431,7 +431,9 @@ def _fits(network: Network, data: Dataset) -> bool:
 
 
 def _options(network: Network, batch: int) -> dict[str, Any]:
-    return {"batch": batch} if DEVICES[usual(network)].takes("batch") else {}
+    device = usual(network)
+    at_once = {"batch": batch} if DEVICES[device].takes("batch") else {}
+    return usual_options(network, device) | at_once
 
 
 def _trained(network: Network, data: Dataset) -> tuple[Simulator, float]:
@@ -444,7 +446,8 @@ def _trained(network: Network, data: Dataset) -> tuple[Simulator, float]:
 def _operations(simulator: Simulator, data: Dataset) -> tuple[float, float]:
     """Return the effective synaptic operations of a trial: of inference, and of learning."""
     network = simulator.network
-    every = [p.name for p in network.populations if p.role != "bias"]
+    seen = recordable(network)
+    every = [p.name for p in network.populations if p.role != "bias" and p.name in seen]
     looking = simulate(
         network,
         usual(network),

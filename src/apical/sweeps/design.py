@@ -13,10 +13,17 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type
 
 from apical._base.checking import shown
 from apical._base.reading import UnreadableError, read_toml
-from apical.devices import check_simulation
+from apical.devices import check_simulation, usual_options
 from apical.errors import ApicalError, DesignError
 from apical.runs.callbacks import chosen
-from apical.runs.experiment import Experiment, describe, fingerprint, load_data, settled
+from apical.runs.experiment import (
+    Experiment,
+    describe,
+    fingerprint,
+    load_data,
+    of_simulate,
+    settled,
+)
 from apical.scripts import models
 from apical.training.loop import Plan
 
@@ -302,7 +309,8 @@ def check(design: Design) -> dict[str, str]:
             sums[f"model {model.path}"] = model.sha256
             network = describe(e, model, data)
             e = settled(e, network)
-            check_simulation(network, str(e.device), dt=e.dt, dtype=e.dtype, batch=e.batch or 1)
+            options = usual_options(network, str(e.device)) | of_simulate(e, network)
+            check_simulation(network, str(e.device), **options)
             chosen(e.measure, network, closely=e.closely)
         except Exception as error:  # also what the script of a model raises
             what, place = f"{type(error).__name__}: {error}", None

@@ -1,24 +1,38 @@
 """Comparison of one model under several wirings of its feedback."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from apical import plotting
+from apical._base.checking import shown
 from apical._base.metric_names import Metric, headline, parts
+from apical.devices import DEVICES, check_simulation, usual_options
 from apical.errors import ParameterError, ScriptError
 from apical.feedback.wirings import label
+from apical.network.description import Network
 from apical.runs.directory import METRICS, checked_files, read_metrics
-from apical.runs.experiment import Experiment, check_settings
+from apical.runs.experiment import (
+    Experiment,
+    check_settings,
+    describe,
+    load_data,
+    of_simulate,
+    settled,
+)
 from apical.runs.manifest import CONFIG
 from apical.runs.run import resume, run
 from apical.scripts import models, studies
 from apical.sweeps.parallel import in_parallel
 
-TABLE, FIGURE = "comparison.csv", "comparison.png"
+TABLE, FIGURE, CHOICES = "comparison.csv", "comparison.png", "choices.csv"
+"""Files of a comparison: its table, its figure, and what options were chosen by."""
+CHOOSING = "choosing"
+"""Folder of the runs that options were chosen by, in that of their wiring."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,12 @@ class Outcome:
     curves
         Values after every epoch, shape (n_seeds, n_epochs + 1), by metric: a name, or a pair of a
         name and a population or projection.
+    spikes
+        Spikes of hidden and output neurons in a test trial; empty where none spike.
+    place
+        Where the runs were made.
+    options
+        Options of the model that were chosen on validation samples.
 
     Examples
     --------
@@ -53,6 +73,86 @@ class Outcome:
     train_error: np.ndarray
     seconds: np.ndarray
     curves: Mapping[Metric, np.ndarray]
+    spikes: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    place: "Place | None" = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the runs under one wiring are made.
+
+    Parameters
+    ----------
+    device, batch
+        Device, and trials per weight update.
+    network
+        The network under this wiring.
+    building
+        Options of `simulate` that belong to the machine, such as ``library``.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps.wirings import places
+    >>> found = places(Experiment("rate_dfa"), ["bp", "dfa"])
+    >>> [(wiring, place.device, place.batch, place.told) for wiring, place in found.items()]
+    [('bp', 'array', 64, 'array, batch 64'), ('dfa', 'array', 64, 'array, batch 64')]
+    """
+
+    device: str
+    batch: int
+    network: Network
+    building: Mapping[str, Any]
+
+    @property
+    def told(self) -> str:
+        """Return it in a few words."""
+        library = self.building.get("library", "")
+        with_library = f" ({library})" if library else ""
+        return f"{self.device}{with_library}, batch {self.batch}"
+
+
+def places(
+    experiment: Experiment, wirings: Sequence[str], building: Mapping[str, Any] | None = None
+) -> dict[str, Place]:
+    """Return where the runs under each wiring are made, or raise if one cannot be.
+
+    Where the experiment names no device, every wiring has the usual one of its network: in a
+    spiking network backpropagation runs on device ``lockstep``, with PyTorch.
+
+    Parameters
+    ----------
+    experiment, wirings, building
+        As in `compare`.
+
+    Raises
+    ------
+    ApicalError
+        If a network cannot be built, or its device cannot run it.
+
+    Examples
+    --------
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps.wirings import places
+    >>> places(Experiment("rate_dfa"), ["ifa"])["ifa"].device
+    'array'
+    """
+    model, data, found = models.load(experiment.model), load_data(experiment), {}
+    for wiring in wirings:
+        options = {**experiment.options, "wiring": wiring}
+        network = describe(replace(experiment, options=options), model, data)
+        e = settled(experiment, network)
+        device = DEVICES[str(e.device)]
+        given = {
+            name: value
+            for name, value in (building or {}).items()
+            if experiment.device or device.takes(name)  # another wiring's device may take it
+        }
+        needed = usual_options(network, device.name) | given
+        check_simulation(network, device.name, **(needed | of_simulate(e, network)))
+        found[wiring] = Place(device.name, e.batch or 1, network, needed)
+    return found
 
 
 def compare(
@@ -61,6 +161,8 @@ def compare(
     seeds: Sequence[int],
     out: Path,
     *,
+    choose: Mapping[str, Sequence[Any]] | None = None,
+    building: Mapping[str, Any] | None = None,
     jobs: int = 1,
     progress: bool = True,
     stop: Callable[[], bool] = lambda: False,
@@ -80,6 +182,13 @@ def compare(
         Seeds of the runs under each wiring.
     out
         Folder of all run directories, ``<wiring>/seed<k>``.
+    choose
+        Option of the model -> values. Under each wiring every combination of these is first
+        trained with the first seed, in ``<wiring>/choosing/...``, and the best one on the
+        ``validation`` samples of the experiment is used; then all seeds are trained with all
+        training samples, and evaluated on test samples.
+    building
+        Options of `simulate` that belong to the machine, such as ``library``.
     jobs
         Number of runs at the same time, each in a process with one thread (`in_parallel`).
     progress
@@ -95,7 +204,10 @@ def compare(
     Raises
     ------
     ParameterError, ScriptError
-        If the model does not offer these wirings.
+        If the model does not offer these wirings or options, or there are no validation samples to
+        choose by.
+    ApicalError
+        If the device of a wiring cannot run its network, before anything is trained.
 
     Examples
     --------
@@ -115,31 +227,177 @@ def compare(
         ...
     apical.errors.exceptions.ParameterError: Model ...rate_dfa.py knows the ...
     """
-    check_wirings(models.load(experiment.model), wirings)
-
-    def planned(wiring: str, seed: int) -> tuple[Experiment, Path]:
-        options = {**experiment.options, "wiring": wiring}
-        one = replace(experiment, options=options, seed=seed, closely=True)
-        return one, out / wiring / f"seed{seed}"
-
-    if jobs > 1:
-        plans = [planned(wiring, seed) for wiring in wirings for seed in seeds]
-        in_parallel(plans, jobs, progress=progress, stop=stop)
-    outcomes = []
-    for wiring in wirings:
-        summaries, folders = [], []
-        for seed in seeds:
-            one, folder = planned(wiring, seed)
-            if (folder / CONFIG).exists():
-                check_settings(folder, one)
-                script = models.find(one.model)  # named by the user
-                summaries.append(resume(folder, trust=script, progress=progress, stop=stop))
-            else:
-                summaries.append(run(one, folder, progress=progress, stop=stop))
-            folders.append(folder)
-        outcomes.append(_outcome(wiring, summaries, folders))
+    model = models.load(experiment.model)
+    check_wirings(model, wirings)
+    check_choices(model, choose or {}, experiment)
+    final = replace(experiment, closely=True)
+    final = replace(final, validation=0) if choose else final
+    found = places(final, wirings, building)
+    how: dict[str, Any] = {"progress": progress, "stop": stop}
+    quickly, train = _Training(jobs, {**how, "draw": False}), _Training(jobs, how)
+    tried = replace(experiment, test_trials=None)  # all validation samples
+    best = _chosen(tried, found, choose, seeds[0], out, quickly) if choose else {}
+    plans = {
+        wiring: [
+            _plan(final, wiring, {**best.get(wiring, {})}, seed, out / wiring / f"seed{seed}")
+            for seed in seeds
+        ]
+        for wiring in wirings
+    }
+    summaries = train(plans, found)
+    outcomes = [
+        _outcome(
+            wiring,
+            summaries[wiring],
+            [folder for _, folder in plans[wiring]],
+            found[wiring],
+            best.get(wiring, {}),
+        )
+        for wiring in wirings
+    ]
     _write(outcomes, out)
     return outcomes
+
+
+Plans = Mapping[str, Sequence[tuple[Experiment, Path]]]
+"""Wiring -> its runs: experiments, and their directories."""
+
+
+@dataclass(frozen=True)
+class _Training:
+    """Runs what is planned under each wiring, and returns the summaries.
+
+    Parameters
+    ----------
+    jobs
+        Number of runs at the same time.
+    how
+        Options of `run` and of `resume`.
+    """
+
+    jobs: int
+    how: Mapping[str, Any]
+
+    def __call__(self, plans: Plans, found: Mapping[str, Place]) -> dict[str, list[dict[str, Any]]]:
+        if self.jobs > 1:
+            for building in _different(found.values()):
+                some = [
+                    plan
+                    for wiring, those in plans.items()
+                    if found[wiring].building == building
+                    for plan in those
+                ]
+                in_parallel(some, self.jobs, building=building, **self.how)
+        return {
+            wiring: [self._one(one, folder, found[wiring].building) for one, folder in those]
+            for wiring, those in plans.items()
+        }
+
+    def _one(self, one: Experiment, folder: Path, building: Mapping[str, Any]) -> dict[str, Any]:
+        how: dict[str, Any] = {**self.how, "building": building}
+        if not (folder / CONFIG).exists():
+            return run(one, folder, **how)
+        check_settings(folder, one)
+        script = models.find(one.model)  # named by the user
+        return resume(folder, trust=script, **how)
+
+
+def _different(found: Iterable[Place]) -> list[Mapping[str, Any]]:
+    """Return the options of machines, each once."""
+    kept: list[Mapping[str, Any]] = []
+    for place in found:
+        if place.building not in kept:
+            kept.append(place.building)
+    return kept
+
+
+def _plan(
+    experiment: Experiment, wiring: str, chosen: Mapping[str, Any], seed: int, folder: Path
+) -> tuple[Experiment, Path]:
+    options = {**experiment.options, **chosen, "wiring": wiring}
+    return replace(experiment, options=options, seed=seed), folder
+
+
+def _chosen(
+    experiment: Experiment,
+    found: Mapping[str, Place],
+    choose: Mapping[str, Sequence[Any]],
+    seed: int,
+    out: Path,
+    train: _Training,
+) -> dict[str, dict[str, Any]]:
+    """Return the best options under each wiring, by the score of validation samples."""
+    grid = [dict(zip(choose, values, strict=True)) for values in product(*choose.values())]
+    plans = {
+        wiring: [
+            _plan(experiment, wiring, options, seed, out / wiring / CHOOSING / _named(options))
+            for options in grid
+        ]
+        for wiring in found
+    }
+    scores = {
+        wiring: [float(summary[headline(summary)]) for summary in summaries]
+        for wiring, summaries in train(plans, found).items()
+    }
+    best = {wiring: grid[int(np.argmax(those))] for wiring, those in scores.items()}
+    rows = [
+        {"wiring": wiring, **options, "score": score, "best": options == best[wiring]}
+        for wiring, those in scores.items()
+        for options, score in zip(grid, those, strict=True)
+    ]
+    studies.write_table(out / CHOICES, rows)
+    return best
+
+
+def _named(options: Mapping[str, Any]) -> str:
+    return ",".join(f"{name}={value}" for name, value in options.items())
+
+
+def check_choices(
+    model: models.Model, choose: Mapping[str, Sequence[Any]], experiment: Experiment
+) -> None:
+    """Raise if options cannot be chosen on validation samples.
+
+    Parameters
+    ----------
+    model
+        The model.
+    choose, experiment
+        As in `compare`.
+
+    Raises
+    ------
+    ParameterError
+        If the model has no such option, there is no value, or no validation samples.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> from apical.runs.experiment import Experiment
+    >>> from apical.sweeps.wirings import check_choices
+    >>> model = ap.models.load("rate_dfa")
+    >>> check_choices(model, {"eta": [0.1, 0.3]}, Experiment("rate_dfa", validation=100))
+    >>> check_choices(model, {"eta": [0.1, 0.3]}, Experiment("rate_dfa"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    apical.errors.exceptions.ParameterError: Choosing 'eta' needs validation samples; ...
+    """
+    known = [option.name for option in model.options if option.name != "wiring"]
+    for name, values in choose.items():
+        if name not in known or not values:
+            raise ParameterError(
+                f"Model {model.path} has the options {', '.join(known)}, of which one or more "
+                f"values each can be compared; got {shown(name)} with {len(values)} values.",
+                object=f"Model {model.path}",
+                parameter="choose",
+            )
+    if choose and not experiment.validation:
+        raise ParameterError(
+            f"Choosing {', '.join(map(repr, choose))} needs validation samples; hold out some of "
+            "the training samples: validation=1000 (--validation 1000).",
+            object="compare",
+            parameter="validation",
+        )
 
 
 def check_wirings(model: models.Model, wirings: Sequence[str]) -> None:
@@ -185,7 +443,11 @@ def check_wirings(model: models.Model, wirings: Sequence[str]) -> None:
 
 
 def _outcome(
-    wiring: str, summaries: Sequence[Mapping[str, Any]], folders: Sequence[Path]
+    wiring: str,
+    summaries: Sequence[Mapping[str, Any]],
+    folders: Sequence[Path],
+    place: Place,
+    options: Mapping[str, Any],
 ) -> Outcome:
     for folder in folders:
         checked_files(folder, METRICS)
@@ -199,7 +461,20 @@ def _outcome(
         1 - curves[f"train_{name.removeprefix('test_')}"][:, -1],
         np.array([s["train_seconds"] for s in summaries]),
         curves,
+        np.array([spikes for table in tables for spikes in _spikes(table, place.network)]),
+        place,
+        options,
     )
+
+
+def _spikes(table: Mapping[Metric, Sequence[float]], network: Network) -> list[float]:
+    """Return the spikes of hidden and output neurons in a trial, if any spike."""
+    found = [
+        table["rate", p.name][-1] * p.size * network.counted_seconds
+        for p in network.populations
+        if p.role == "neurons" and ("rate", p.name) in table
+    ]
+    return [sum(found)] if found else []
 
 
 def _by_metric(path: Path) -> dict[Metric, list[float]]:
@@ -219,6 +494,9 @@ def _write(outcomes: Sequence[Outcome], out: Path) -> None:
             "wiring": outcome.wiring,
             "seeds": len(outcome.seconds),
             **dict(zip(_COLUMNS, table_row(outcome), strict=True)),
+            **({"spikes_mean": float(outcome.spikes.mean())} if outcome.spikes.size else {}),
+            **({"device": outcome.place.told} if outcome.place else {}),
+            **outcome.options,
         }
         for outcome in outcomes
     ]

@@ -12,7 +12,7 @@ from apical._base.checking import fitting, require, shown
 from apical._base.extras import library
 from apical._base.parameters import Count, CountOrZero, Seed
 from apical.data.datasets import Dataset, Samples
-from apical.devices import DEVICES, Simulator, simulate, usual
+from apical.devices import DEVICES, Simulator, simulate, usual, usual_options
 from apical.errors import ParameterError
 from apical.feedback.wirings import WIRINGS
 from apical.language.activations import Activation
@@ -260,7 +260,8 @@ class ApicalClassifier(_base.ClassifierMixin, _base.BaseEstimator):  # type: ign
 
     def _simulator(self, batch: int) -> Simulator:
         device = self.device or usual(self.network_)
-        options: dict[str, Any] = {"batch": batch} if DEVICES[device].takes("batch") else {}
+        options = usual_options(self.network_, device)
+        options |= {"batch": batch} if DEVICES[device].takes("batch") else {}
         return simulate(self.network_, device, dtype="float64", **options)
 
     def __getstate__(self) -> dict[str, Any]:

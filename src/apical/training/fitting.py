@@ -14,7 +14,7 @@ from apical._base.metric_names import Metric, tested
 from apical._base.parameters import Count, CountOrZero, Seed
 from apical._base.progress import TrainingProgress
 from apical.data.datasets import Dataset, Samples
-from apical.devices import DEVICES, Simulator, simulate, usual
+from apical.devices import DEVICES, Simulator, simulate, usual, usual_options
 from apical.errors import ParameterError, WiringError
 from apical.measures.losses import losses_of
 from apical.network.description import Network
@@ -211,6 +211,8 @@ def _simulator(
     usually = (
         {"batch": min(64, n_train)} if name in DEVICES and DEVICES[name].takes("batch") else {}
     )
+    if name in DEVICES:
+        usually |= usual_options(described, name)
     return simulate(described, name, **{**usually, **options})
 
 

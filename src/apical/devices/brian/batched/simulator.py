@@ -1,6 +1,6 @@
 """The simulator of device ``lockstep``: a batch of trials in every time step."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -229,13 +229,77 @@ class LockstepSimulator(BrianSimulator):
         found = self._slopes(cells, block, leaves)
         return {name: self.library.back(gradient) for name, gradient in found.items()}
 
+    def course(
+        self, block: Block, surrogate: Surrogate, steps: Sequence[int]
+    ) -> tuple[list[dict[str, np.ndarray]], list[dict[str, np.ndarray]]]:
+        """Return updates and gradients had the trials of a block ended after some time steps.
+
+        The state stays as it is.
+
+        Parameters
+        ----------
+        block
+            Trials with labels that learn, all of which run at once.
+        surrogate
+            As in `gradients`.
+        steps
+            Numbers of time steps, in ascending order.
+
+        Returns
+        -------
+        tuple
+            For each of these numbers the changes of plastic weights, and the gradients of the loss
+            with respect to these weights, by name of the projection.
+
+        Raises
+        ------
+        DeviceError, DataError
+            As `gradients`.
+        """
+        self._check_gradients(block)
+        names, closing = (
+            [p.name for p in self.network.plastic],
+            [a for a in self._actions if a.closing],
+        )
+        updates, gradients = list[dict[str, Any]](), list[dict[str, Any]]()
+
+        def learn(cells: Cells) -> None:
+            ended = Cells(cells, cells.n, cells.rows)
+            with self._shown.again(self._shown.moment):
+                for action in closing:
+                    action.run(ended)
+            updates.append({n: self.library.back(ended[f"{n}.w"] - start[n]) for n in names})
+
+        def descend(cells: Cells) -> None:
+            slopes = self._slopes(cells, block, leaves, again=True)
+            gradients.append({n: self.library.back(slope) for n, slope in slopes.items()})
+
+        with self.library.working(), self.library.torch.no_grad():
+            cells = self._cells()
+            start = {n: cells[f"{n}.w"] for n in names}
+            rows = self._with_rows(cells, len(block))
+            self._show(rows, block, 0, _Looks(learn, steps), opening=True)
+        self._making.surrogate = surrogate
+        try:
+            with self.library.working():
+                cells = self._cells()
+                leaves = self._leaves(cells, names)
+                quiet = replace(block, learning=np.zeros(()))
+                rows = self._with_rows(cells, len(block))
+                self._show(rows, quiet, 0, _Looks(descend, steps), opening=True)
+        finally:
+            self._making.surrogate = None
+        return updates, gradients
+
     def _leaves(self, cells: Cells, projections: Sequence[str]) -> dict[str, Array]:
         """Let gradients of weights be computed, and return these weights."""
         names = {name: f"{name}.w" for name in projections}
         cells.update({cell: cells[cell].clone().requires_grad_() for cell in names.values()})
         return {name: cells[cell] for name, cell in names.items()}
 
-    def _slopes(self, cells: Cells, block: Block, leaves: Mapping[str, Array]) -> dict[str, Array]:
+    def _slopes(
+        self, cells: Cells, block: Block, leaves: Mapping[str, Array], *, again: bool = False
+    ) -> dict[str, Array]:
         """Return the gradient of the loss of a batch with respect to some weights."""
         torch = self.library.torch
         counts = self._counted[self.network.output.name](cells)
@@ -243,7 +307,8 @@ class LockstepSimulator(BrianSimulator):
         loss = torch.nn.functional.cross_entropy(counts, labels)
         if not loss.requires_grad:  # no neuron passes a gradient on
             return {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
-        found = torch.autograd.grad(loss, [*leaves.values()], allow_unused=True)
+        wanted = [*leaves.values()]
+        found = torch.autograd.grad(loss, wanted, allow_unused=True, retain_graph=again)
         return {
             name: torch.zeros_like(leaf) if g is None else g
             for (name, leaf), g in zip(leaves.items(), found, strict=True)
@@ -270,7 +335,13 @@ class LockstepSimulator(BrianSimulator):
             )
 
     def _show(
-        self, cells: Cells, batch: Block, first: int, diary: "_Diary | None", *, opening: bool
+        self,
+        cells: Cells,
+        batch: Block,
+        first: int,
+        diary: "_Diary | _Looks | None",
+        *,
+        opening: bool,
     ) -> None:
         """Show a batch of trials, from its first time step to its last."""
         shown, steps = self._shown, self._shown.steps
@@ -370,6 +441,26 @@ def _batches(block: Block, size: int) -> list[Block]:
         for begin, stop in pairwise(bounds)
         for start in range(begin, stop, size)
     ]
+
+
+class _Looks:
+    """Looks at a batch of trials after some time steps.
+
+    Parameters
+    ----------
+    look
+        What is done with the cells.
+    steps
+        Numbers of time steps.
+    """
+
+    def __init__(self, look: Callable[[Cells], None], steps: Sequence[int]) -> None:
+        self._look, self._steps = look, frozenset(steps)
+
+    def step(self, cells: Cells, first: int, step: int) -> None:
+        """Look, where it is time."""
+        if step + 1 in self._steps:
+            self._look(cells)
 
 
 class _Diary:
