@@ -133,6 +133,9 @@ ERRANDS = (
         (
             "data.datasets",
             "data.saccades",
+            "data.spoken",
+            "data.cochlea",
+            "data.espeak",
             "data.tasks",
             "data.samples",
             "data.registry",

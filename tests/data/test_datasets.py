@@ -434,6 +434,7 @@ def test_available_says_where_everything_is(tmp_path: Path, monkeypatch: Any) ->
         "kmnist": "cached",
         "saccadic_digits": "made of digits",
         "saccadic_mnist": "made of mnist",
+        "spoken_digits": "to be made, by apical[speech]",
     }
     assert all(source.licence and source.url for source in listed.values())
     assert {source.where for source in available(tmp_path / "own")} >= {"in data_dir"}

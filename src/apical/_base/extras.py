@@ -47,6 +47,11 @@ EXTRAS: Mapping[str, Extra] = {
     "nwb": Extra(("h5py", "pynwb"), "apical export --format nwb, recordings in NWB"),
     "parquet": Extra(("pyarrow",), "apical export --format parquet"),
     "sonata": Extra(("h5py",), "apical export --format sonata"),
+    "speech": Extra(
+        ("espeakng-loader", "lauscher"),
+        "data set spoken_digits: eSpeak NG (GPL) and the cochlea model of SHD",
+        in_all=False,
+    ),
     "sweep": Extra(
         ("distributed", "pyarrow", "statsmodels"), "apical sweep, also on several machines"
     ),
@@ -61,7 +66,8 @@ EXTRAS: Mapping[str, Extra] = {
 """Optional dependencies by the name of their extra; `apical doctor` lists them.
 
 ``all`` brings neither PyTorch, of which another build fits each graphics card, nor Brian2CUDA and
-Brian2GeNN, each of which needs an environment of its own, nor loggers of other tools.
+Brian2GeNN, each of which needs an environment of its own, nor loggers of other tools, nor eSpeak
+NG, which is under the GPL.
 """
 
 

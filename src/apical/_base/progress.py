@@ -169,6 +169,26 @@ class ComparisonProgress(_Bar):
         self._show()
 
 
+class MakingProgress(_Bar):
+    """Progress bar of a data set that is made: number of samples that are done.
+
+    Parameters
+    ----------
+    total
+        Total number of samples.
+    shown
+        Whether to show anything.
+    """
+
+    def __init__(self, total: int, *, shown: bool = True) -> None:
+        super().__init__("samples", "preparing", total, shown, 0)
+
+    def update(self, done: int, now: str) -> None:
+        """Show how many samples are done, and what happens now."""
+        self._done, self._text = done, now
+        self._show()
+
+
 class _Nowhere:
     """Shows nothing."""
 

@@ -400,7 +400,7 @@ def data_list(data_dir: Path | None) -> None:
 @click.argument("name")
 @_data_dir
 def data_get(name: str, data_dir: Path | None) -> None:
-    """Download the data set NAME, verify its checksums, and print its path."""
+    """Download the data set NAME, or make it, verify its checksums, and print its path."""
     found = datasets.fetch(name, data_dir)
     click.echo(found or f"{name} has no file: it is made when it is loaded.")
 

@@ -893,7 +893,7 @@ def load(
             return _load_published(Path(name).expanduser(), known, scale)
         return _load_npz(single_file(name) or Path(name), scale)
     if source.make is not None:
-        _no_scale(source.name, scale)
+        events.no_scale(source.name, scale)
         try:
             base = load(source.made_of, data_dir)
         except DataError as error:
@@ -972,7 +972,7 @@ DIGITS = Source(
 
 
 def _load_published(path: Path, known: event_readers.Format, scale: float | None) -> Dataset:
-    _no_scale(str(path), scale)
+    events.no_scale(str(path), scale)
     train, test, shape = event_readers.read(path, known)
     return Dataset.of_samples(str(path), train, test, shape, source=known.name)
 
@@ -995,7 +995,7 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
             object=str(file),
         ) from None
     if event_files.holds_events(arrays):
-        _no_scale(str(file), scale)
+        events.no_scale(str(file), scale)
         train, test, shape = event_files.parts_of(file, arrays)
         return Dataset.of_samples(str(file), train, test, shape, source=str(file))
     if {*_TOLD[1::2]} & {*arrays} and {*_ARRAYS[1::2]} & {*arrays}:
@@ -1017,15 +1017,6 @@ def _load_npz(file: Path, scale: float | None) -> Dataset:
     if needed == _TOLD:
         return Dataset.from_targets(*named, name=source, scale=scale, source=source, copy=False)
     return Dataset.from_arrays(source, *named, scale=scale, source=source, copy=False)
-
-
-def _no_scale(name: str, scale: float | None) -> None:
-    """Raise if a scale is given for events, which have none."""
-    if scale is not None and scale != 1:
-        raise DataError(
-            f"{brief(name)}: events have no scale, got {scale:g}; leave scale (--scale) out.",
-            parameter="scale",
-        )
 
 
 @checked()

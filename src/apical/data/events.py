@@ -14,7 +14,7 @@ from apical._base.checking import shown
 from apical._base.parameters import Count
 from apical.data import converting
 from apical.data.samples import Part, Rows, Samples, numbers_of
-from apical.errors import DataError, EventsWarning
+from apical.errors import DataError, EventsWarning, brief
 from apical.errors.source_location import outside
 
 EVENT = np.dtype([("time", np.int32), ("channel", np.int32)])
@@ -538,3 +538,12 @@ def _gathered(
     ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     at = np.arange(ends[-1]) + np.repeat(offsets[chosen] - ends[:-1], sizes)
     return at, ends
+
+
+def no_scale(name: str, scale: float | None) -> None:
+    """Raise if a scale is given for events, which have none."""
+    if scale is not None and scale != 1:
+        raise DataError(
+            f"{brief(name)}: events have no scale, got {scale:g}; leave scale (--scale) out.",
+            parameter="scale",
+        )

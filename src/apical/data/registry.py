@@ -52,6 +52,9 @@ class Source:
     made_of, make
         For data sets that are made of another: its name; and, given it, returns the
         `apical.data.datasets.Dataset`.
+    generate
+        For data sets that are made from nothing by much work: makes the file that `file` then
+        returns, unless it is there.
 
     See Also
     --------
@@ -82,6 +85,7 @@ class Source:
     source: str = ""
     made_of: str = ""
     make: Callable[[Any], Any] | None = None
+    generate: Callable[[], Path] | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, "word", "Source", "a data source")
@@ -133,6 +137,7 @@ SOURCES: Registry[Source] = Registry(
         ),
         "saccadic_digits": "apical.data.saccades:SACCADIC_DIGITS",
         "saccadic_mnist": "apical.data.saccades:SACCADIC_MNIST",
+        "spoken_digits": "apical.data.spoken:SPOKEN_DIGITS",
     },
     fits=lambda value: isinstance(value, Source),
 )
@@ -178,6 +183,8 @@ def available(data_dir: str | Path | None = None) -> tuple[Source, ...]:
         if folder is not None:
             where = "cached" if folder == cached(name) else f"in {given}"
             source = replace(source, where=where)
+        elif source.generate is not None and source.file() is not None:
+            source = replace(source, where="cached")
         listed.append(source)
     return tuple(listed)
 
@@ -215,7 +222,8 @@ def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     """Make sure that a data set is on this machine and return where, as `path` does.
 
     What is missing is downloaded, checked by SHA-256, and kept in ``data_dir/<name>`` if a
-    folder is given, else in the cache. Files of your own are never overwritten.
+    folder is given, else in the cache. Files of your own are never overwritten. A data set that is
+    made from nothing, as ``spoken_digits``, is made and kept in the cache.
 
     See Also
     --------
@@ -229,6 +237,9 @@ def fetch(name: str | Path, data_dir: str | Path | None = None) -> Path | None:
     """
     if made_of(name):
         return fetch(made_of(name), data_dir)
+    known = SOURCES.get(str(name))
+    if known is not None and known.generate is not None:
+        return known.generate()
     source = downloaded(name)
     if source is None:
         return single_file(name)
