@@ -369,8 +369,10 @@ def test_what_was_stored_is_asked_for() -> None:
 
 @pytest.mark.thorough
 def test_devices_agree_on_recurrent_learning() -> None:
-    block, states = stimuli(2), []
-    options = {"dtype": "float64", "capacity": 2}
+    states, options = list[dict[str, np.ndarray]](), {"dtype": "float64", "capacity": 3}
+    values = stimuli(3).values.reshape(3, FRAMES, N_IN)
+    values[0, :, 0] = values[1, :2, 1] = values[1, 1:, 2] = values[2, :, 3:] = 0.0  # silent inputs
+    block = Block(values.reshape(3, -1), np.array([0, 1, 1]), 1.0)
     rule = e_prop(1e-3, tau=30.0, tau_a=50.0, homeostasis=0.1, usual=1.0)
     net = network().altered(
         projection=lambda p: replace(p, rule=rule) if p.rule and p.rule.traces else p,
@@ -387,4 +389,31 @@ def test_devices_agree_on_recurrent_learning() -> None:
     for name, values in states[0].items():
         for other in states[1:]:
             np.testing.assert_allclose(values, other[name], rtol=1e-9, atol=1e-12, err_msg=name)
-    assert np.abs(states[0]["hidden_to_hidden.e_trace"]).max() > 0
+        np.testing.assert_array_equal(states[1][name], states[2][name], err_msg=name)
+    traces = states[0]["stimulus_to_hidden.e_trace"].reshape(N_IN, N_HIDDEN)
+    assert (traces[3:] == 0).all() and np.abs(traces[:3]).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("source", "wakes"),
+    [
+        ("gain_post * x_pre", ["x"]),
+        ("gain_post * (x_pre - beta_post * seen)", ["x"]),
+        ("x_post * x_pre + x_pre * w", ["x"]),
+        ("x_post - x_pre", []),
+        ("x_pre + w", []),
+        ("gain_post", []),
+    ],
+)
+def test_traces_of_silent_inputs_rest_where_they_would_stay_zero(
+    source: str, wakes: list[str]
+) -> None:
+    rule = LearningRule("any", "seen*teach_post", traces={"seen": Trace(source, 10.0)})
+    net = network().altered(
+        projection=lambda p: replace(p, rule=rule) if p.name == "stimulus_to_hidden" else p
+    )
+    with simulate(net, "cpp_standalone", dtype="float64") as simulator:  # is not compiled
+        following = {o.name: o for o in simulator._built.brian_network.objects}  # type: ignore[attr-defined]
+        known = following["stimulus_to_hidden_traces"].template_kwds
+    assert [variable.name for variable in known["wakes"]] == wakes
+    assert [variable.name for variable in known["rests"]] == (["seen"] if wakes else [])

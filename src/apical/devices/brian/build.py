@@ -382,8 +382,13 @@ class Builder:
             if not code:
                 continue
             if self._by_rows(projection):
-                everywhere = dense.Everywhere(synapses, code, projection, clock, when, order, what)
-                self.built.brian_network.add(everywhere)
+                moment = (clock, when, order)
+                each = (
+                    dense.Following(synapses, code, projection, followed, *moment)
+                    if what == "traces"
+                    else dense.Everywhere(synapses, code, projection, *moment, what)
+                )
+                self.built.brian_network.add(each)
             else:
                 synapses.run_regularly(code, clock=clock, when=when, order=order)
 

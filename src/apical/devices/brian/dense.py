@@ -7,7 +7,7 @@ inner loop runs over contiguous memory. The statements are Brian2's own translat
 strings, applied in the same order, so results are the same bits as those of the generic path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brian2.core.variables import ArrayVariable
@@ -16,7 +16,8 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.groups.group import CodeRunner
 
 from apical.devices.brian.live import Holding
-from apical.language.expressions import vanishes_with
+from apical.language.expressions import vanishes_where, vanishes_with
+from apical.plasticity.traces import Trace
 from apical.projections.projection import Projection
 
 
@@ -148,6 +149,10 @@ class Everywhere(CodeRunner):
         Postsynaptic variable whose zeros mark columns that keep their weights; "" for none.
     vanishes
         Whether the statements say so themselves.
+    wakes
+        Presynaptic variables without which rows that hold nothing but zeros keep them.
+    rests
+        Variables of synapses that such a row has at zero.
     """
 
     def __init__(
@@ -163,6 +168,8 @@ class Everywhere(CodeRunner):
         skip: Any = None,
         taught: str = "",
         vanishes: bool = False,
+        wakes: Sequence[Any] = (),
+        rests: Sequence[Any] = (),
     ) -> None:
         super().__init__(
             synapses,
@@ -178,8 +185,34 @@ class Everywhere(CodeRunner):
                 "skip": skip,
                 "taught": synapses.variables[taught] if taught else None,
                 "vanishes": vanishes,
+                "wakes": wakes,
+                "rests": rests,
             },
             needed_variables=[taught] if taught else [],
+        )
+
+
+class Following(Everywhere):
+    """Lets the traces of a dense projection follow its neurons, in every time step.
+
+    Traces of synapses from neurons that have been silent since the traces were last zero are zero
+    still, and are left out.
+    """
+
+    def __init__(
+        self,
+        synapses: Any,
+        code: str,
+        projection: Projection,
+        followed: Mapping[str, Trace],
+        clock: Any,
+        when: str,
+        order: int,
+    ) -> None:
+        wakes = _wakers(synapses, projection, followed)
+        rests = [synapses.variables[name] for name in followed] if wakes else ()
+        super().__init__(
+            *(synapses, code, projection, clock, when, order, "traces"), wakes=wakes, rests=rests
         )
 
 
@@ -228,3 +261,19 @@ def _silencer(synapses: Any, projection: Projection) -> Any:
         if isinstance(variable, ArrayVariable) and vanishes_with(rule.update, f"{signal}_pre"):
             return variable
     return None
+
+
+def _wakers(
+    synapses: Any, projection: Projection, followed: Mapping[str, Trace]
+) -> list[ArrayVariable]:
+    """Return the presynaptic signals without which traces at zero stay there; none if they may not.
+
+    They are variables: the value of an expression would have to be worked out first.
+    """
+    read = {signal for trace in followed.values() for signal in trace.signals}
+    held = {f"{signal}_pre" for signal in projection.pre.signals} & read
+    found = {name: synapses.variables.get(name) for name in sorted(held)}
+    found = {name: v for name, v in found.items() if isinstance(v, ArrayVariable)}
+    zeros = {*followed, *found}
+    rest = all(vanishes_where(trace.source, zeros) for trace in followed.values())
+    return list(found.values()) if rest else []
