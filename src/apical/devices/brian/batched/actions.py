@@ -134,7 +134,10 @@ class Actions:
                 soft = cells.get(f"{events}{GRADED}")
                 if soft is None and not bool(cells[events].any()):
                     return
-                program(cells, (cells.n, n), cells[events], self._through(soft))
+                if self._library.picks:
+                    program.at(cells, (cells.n, n), cells[events])
+                else:
+                    program(cells, (cells.n, n), cells[events], self._through(soft))
 
             return reset, written
         return lambda cells: program(cells, (cells.n, n)), written

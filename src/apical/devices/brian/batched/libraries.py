@@ -29,6 +29,9 @@ class BatchLibrary(ABC):
     differentiates = False
     """Whether it computes gradients."""
 
+    picks = False
+    """Whether few elements of arrays are read and written one by one rather than all of them."""
+
     torch: Any = None
     """PyTorch, where it computes gradients."""
 
@@ -46,6 +49,10 @@ class BatchLibrary(ABC):
     @abstractmethod
     def hold(self, value: Any, dtype: np.dtype, shape: tuple[int, ...]) -> Array:
         """Return a value as an array of a type and a shape."""
+
+    @abstractmethod
+    def columns(self, x: Array, i: Array) -> Array:
+        """Return some columns of a matrix."""
 
     @abstractmethod
     def where(self, condition: Array, a: Array, b: Array) -> Array:
@@ -149,6 +156,7 @@ class NumpyBatchLibrary(BatchLibrary):
     """NumPy."""
 
     name = "numpy"
+    picks = True
 
     def array(self, values: np.ndarray) -> Array:
         """Return an array with these values, of their type."""
@@ -161,7 +169,15 @@ class NumpyBatchLibrary(BatchLibrary):
     def hold(self, value: Any, dtype: np.dtype, shape: tuple[int, ...]) -> Array:
         """Return a value as an array of a type and a shape."""
         found = np.asarray(value, dtype)
-        return found if found.shape == shape else np.broadcast_to(found, shape)
+        if found.shape == shape:
+            return found
+        whole = np.empty(shape, dtype)  # in C order: a mixture of orders is many times slower
+        whole[...] = found
+        return whole
+
+    def columns(self, x: Array, i: Array) -> Array:
+        """Return some columns of a matrix, in C order."""
+        return x.take(i, 1)
 
     def where(self, condition: Array, a: Array, b: Array) -> Array:
         """Return `a` where a condition is true, and `b` elsewhere."""
@@ -181,7 +197,7 @@ class NumpyBatchLibrary(BatchLibrary):
 
     def arriving(self, events: Array, w: Array, layout: Layout) -> Array | None:
         """Return what events bring to each postsynaptic neuron, or None where there are none."""
-        rows, senders = np.nonzero(events)
+        rows, senders = np.divmod(np.flatnonzero(events), events.shape[1])
         if not len(rows):
             return None
         starts = np.searchsorted(rows, np.arange(len(events) + 1))
@@ -263,6 +279,10 @@ class TorchBatchLibrary(BatchLibrary):
         if not isinstance(value, self.torch.Tensor):
             return self.torch.full(shape, value, dtype=kind, device=self.device)
         return value.to(kind).expand(shape)
+
+    def columns(self, x: Array, i: Array) -> Array:
+        """Return some columns of a matrix."""
+        return x[:, i]
 
     def where(self, condition: Array, a: Array, b: Array) -> Array:
         """Return `a` where a condition is true, and `b` elsewhere."""

@@ -89,7 +89,7 @@ class Program:
         # the last is what Brian2 writes for 'not', which is no name in the statements
         own = {"_where": library.where, "_hold": library.hold, "logical_not": library.opposite}
         self._space: dict[str, Any] = dict(own)
-        self._result = result
+        self._result, self._draws = result, False
         self._find(looked_up, given)
         self._readers = {
             name: (key(variable), place(variable, captured.indices.get(name, "_idx")))
@@ -126,6 +126,32 @@ class Program:
         cells.update(zip(self._targets, written, strict=True))
         return result
 
+    def at(self, cells: Cells, shape: tuple[int, int], mask: np.ndarray) -> None:
+        """Run the statements where a mask is true, on these elements alone.
+
+        Parameters
+        ----------
+        cells
+            Read, and replaced where written.
+        shape
+            Of what is written: numbers of trials and of neurons.
+        mask
+            Where anything is written.
+        """
+        if self._draws:
+            self(cells, shape, mask)
+            return
+        chosen = np.flatnonzero(mask)
+        trials, neurons = np.divmod(chosen, shape[1])
+        loaded = [reader(cells[name]) for name, reader in self._readers.values()]
+        few = [_picked(x, trials, neurons) for x in loaded]
+        _, written = self._function(few, chosen.shape, None, self._put)
+        old = dict(zip(self._readers, loaded, strict=True))
+        for target, name, new in zip(self._targets, self.written, written, strict=True):
+            after = np.array(np.broadcast_to(old[name], shape), order="C")
+            after.reshape(-1)[chosen] = new
+            cells[target] = after
+
     def _put(self, mask: Array, new: Array, old: Array, name: str) -> Array:
         return self._library.where(mask, new, old)
 
@@ -151,11 +177,10 @@ class Program:
         elif isinstance(variable, Constant):
             self._space[name] = variable.value
         elif isinstance(variable, Function) and looked_up is not None:
-            self._space[name] = (
-                looked_up[name]
-                if name in looked_up
-                else self._library.function(name, variable, self._captured.owner)
-            )
+            if name in looked_up:
+                self._space[name], self._draws = looked_up[name], True
+            else:
+                self._space[name] = self._library.function(name, variable, self._captured.owner)
         elif variable is not None and not isinstance(variable, AuxiliaryVariable | Function):
             raise DeviceError(
                 f"{self._captured.owner.name!r} reads {name!r}, a {type(variable).__name__} of "
@@ -209,3 +234,14 @@ class Program:
         if not self.written[name].scalar:
             held = f"{held} if _mask is None else _put(_mask, {held}, {name}, {name!r})"
         return f"{name} = {held}"
+
+
+def _picked(x: Any, trials: np.ndarray, neurons: np.ndarray) -> Any:
+    """Return some elements of an array of all trials and neurons, or of one that fits these."""
+    shape = getattr(x, "shape", ())
+    if not shape:
+        return x
+    neurons = neurons if shape[-1] > 1 else np.zeros_like(neurons)
+    if len(shape) == 1:
+        return x[neurons]
+    return x[trials if shape[0] > 1 else np.zeros_like(trials), neurons]

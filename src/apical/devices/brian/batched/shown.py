@@ -97,9 +97,9 @@ class Shown:
     def _at(self, name: str, i: Any) -> Array:
         """Return what is looked up now, for each trial and some columns."""
         if name == "stimulus" and self._due:
-            return self._events()[:, i]
+            return self._library.columns(self._events(), i)
         frame = self.step * self._frames[name] // self.steps
-        return self._values[name][:, frame][:, i]
+        return self._library.columns(self._values[name][:, frame], i)
 
     def _events(self) -> Array:
         found = np.zeros(self.n * self._network.stimulus.size, self._library.dtype)
