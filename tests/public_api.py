@@ -497,6 +497,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "data.tasks.spike_pattern": lambda: {"n_inputs": 3, "n_outputs": 2, "frames": 20},
     "data.datasets.needs_classes": lambda: {"what": "A confusion matrix"},
     "plasticity.rules.three_factor_in_time": lambda: {"eta": 0.1, "trial": 50.0},
+    "plasticity.rules.consolidated": lambda: {"rule": rules.three_factor(0.1), "strength": 0.1},
     "plotting.predicted.predictions": lambda: {"targets": X, "outputs": X},
     "simulator.Block": lambda: {},
     "devices.simulate": lambda: {"device": "array"},

@@ -17,7 +17,7 @@ from apical.neurons.base import POPULATIONS, Neurons, Population
 from apical.neurons.encoding import ENCODERS
 from apical.plasticity import superspike
 from apical.plasticity.optimizers import UpdateDynamics
-from apical.plasticity.rules import LearningRule
+from apical.plasticity.rules import LearningRule, three_factor
 
 LEAD = """# Equations
 
@@ -35,6 +35,8 @@ EXAMPLES = {
     "tau_a": 200.0,
     "beta": 0.1,
     "tau": 20.0,
+    "rule": three_factor(0.01),
+    "strength": 0.001,
 }
 """Values of what rules have no default for."""
 

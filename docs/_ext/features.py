@@ -136,6 +136,14 @@ def of_rules() -> Iterator[Feature]:
             }
             name = one.path.rpartition(".")[2]
             yield Feature("Optimizers", f"`{name}`", made(_optimised(one.value(**given))))
+    keeping = LearningRule(
+        "own",
+        "eta*mean - 0.1*(w - w0)",
+        {"eta": 1e-3},
+        state={"mean": 0.0, "w0": "w"},
+        steps=(("mean", "0.9*mean + x_pre*teach_post"),),
+    )
+    yield Feature("Rules", "`state` and `steps`", made(changed(rule=keeping)))
     yield Feature("Rules", "perturbation, with a `Reward`", {"rates": perturbed()})
     options: dict[str, Any] = {
         "bounds": (-1.0, 1.0),

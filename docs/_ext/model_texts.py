@@ -54,8 +54,10 @@ def neuron(model: NeuronModel | SpikeModel) -> str:
 
 
 def update(rule: LearningRule) -> str:
-    """Return a rule: its traces, its update, when it acts, its constants."""
+    """Return a rule: its traces, its state, its update, when it acts, its constants."""
     lines = [f"trace {name}: {trace}" for name, trace in traces(rule)]
+    lines += [f"state {name}: begins as {value}" for name, value in rule.state.items()]
+    lines += [f"before each update: {name} = {text}" for name, text in rule.steps]
     lines.append(f"update of w: {rule.update}")
     lines.append(
         f"acts: {ACTS[rule.when]}" + (f", from {rule.onset:g} ms on" if rule.onset else "")

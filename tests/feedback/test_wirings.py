@@ -285,7 +285,8 @@ def test_feedback_follows_the_branches_of_several_stimuli(wiring: str, spikes: b
     found = {p.name.removeprefix("feedback_") for p in net.feedback.projections}
     assert found - {"error_to_output"} == BRANCHES[wiring]
     relays = [p.name for p in net.feedback.relays]  # no stimulus can relay
-    assert relays == (["felt_to_hidden"] if wiring == "ifa_forward" else [])
+    both = ["felt_to_hidden", "seen_to_hidden"]
+    assert relays == (both if wiring == "ifa_forward" else [])
 
 
 def test_a_population_that_only_a_stimulus_reaches_must_hear_the_error() -> None:
@@ -302,3 +303,23 @@ def test_a_reward_reaches_a_population_of_two_stimuli_once() -> None:
     net.add(ap.RateError("error", 2, keeps="square"))
     pathway = net.teach(feedback.broadcast(net.add(ap.Reward("reward")), net.forward))
     assert [p.name for p in pathway.projections] == ["reward_to_output"]
+
+
+@pytest.mark.parametrize("device", ["array", "runtime"])
+def test_feedback_is_relayed_along_all_forward_synapses_onto_a_population(device: str) -> None:
+    """A population that two others reach hears both: ``teach = delta_1 W_1 + delta_2 W_2``."""
+    net, rule = ap.Network(trial=200.0), ap.rules.three_factor(0.1)
+    x = net.add(ap.Stimulus("x", 4, ap.encoding.Graded()))
+    first, second, third = (net.add(ap.Rate(name, 3, "tanh")) for name in ("a", "b", "c"))
+    y, error = net.add(ap.Rate("y", 2)), net.add(ap.RateError("error", 2))
+    for pre, post in ((x, first), (x, second), (first, third), (second, third), (third, y)):
+        net.connect(pre, post, weights=ap.FanIn(), rule=rule)
+    along = net.teach(ap.feedback.indirect(error, net.forward))
+    assert [p.name for p in along.relays] == ["a_to_c", "b_to_c"]
+    block = ap.Block.of_labels(np.random.default_rng(0).random((1, 4)), [1])
+    look = {"record": ["a", "b", "c"], "traces": ["delta", "teach"]}
+    with ap.simulate(net, device, dtype="float64", **look) as simulator:
+        found = {name: v[0, -1] for name, v in simulator.run(block).traces.items()}
+        w = {name: simulator.weights(f"{name}_to_c") for name in ("a", "b")}
+    expected = found["a.delta"] @ w["a"] + found["b.delta"] @ w["b"]
+    assert np.allclose(found["c.teach"], expected, atol=1e-9) and np.abs(expected).min() > 1e-6

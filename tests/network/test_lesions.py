@@ -68,6 +68,24 @@ def test_silent_neurons_neither_spike_nor_learn_and_come_back(data: ap.Dataset) 
         assert counts.any() and not np.array_equal(before, after)
 
 
+@pytest.mark.slow
+def test_a_compiled_program_silences_as_brian_in_process_does(data: ap.Dataset) -> None:
+    net = silenced(spiking(), "hidden", share=0.6, after=2, until=4)
+    found = []
+    for device in ("runtime", "cpp_standalone"):
+        with ap.simulate(net, device, dtype="float64", record=["hidden"]) as simulator:
+            block = presented(simulator, data.train, 1, 0, slice(0, 6))
+            parts = [
+                learned(simulator, block.part(slice(k, k + 2)), k)["hidden"] for k in (0, 2, 4)
+            ]
+            found.append((parts, simulator.weights("hidden_to_output")))
+    (parts, weights), (others, same) = found
+    assert any(part.any() for part in parts)
+    for one, other in zip(parts, others, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(weights, same, atol=1e-12)
+
+
 def _electrode(net: ap.Network) -> tuple[ap.Projection, np.ndarray]:
     name = next(p.name for p in net.projections if p.pre.name.startswith("electrode"))
     return net.projection(name), net.initial_weights(name)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from apical.errors import (
     WiringError,
 )
 from apical.measures import predictions
+from apical.measures.spike_distance import van_rossum
 from apical.records.arrays import Records
 from apical.records.recording import record
 
@@ -425,7 +427,8 @@ def test_what_time_courses_need() -> None:
             ap.evaluate(simulator, flat.test)
 
 
-def test_spike_trains_are_counted_in_frames() -> None:
+def follower() -> tuple[Network, np.ndarray]:
+    """Return a neuron that spikes a step or two after its input, and inputs of two trials."""
     net = Network(trial=40.0)
     x = net.add(Stimulus("stimulus", 1, ap.encoding.Replayed(), frames=40))
     y = net.add(ap.LIF("output", 1, leak=False, tau_s=0, gain="1"))
@@ -433,6 +436,11 @@ def test_spike_trains_are_counted_in_frames() -> None:
     net.teach(feedback.direct(net.add(ap.Error("error", 2, frames=40)), net.forward))
     shown = np.zeros((2, 40))
     shown[0, [3, 10]], shown[1, [20]] = 1, 1
+    return net, shown
+
+
+def test_spike_trains_are_counted_in_frames() -> None:
+    net, shown = follower()
     targets = shown[..., None]
     data = Dataset.from_targets(shown, targets, shown, targets, scale=1)
     with simulate(net, "runtime", record=["output"]) as simulator:
@@ -440,3 +448,51 @@ def test_spike_trains_are_counted_in_frames() -> None:
     assert outputs is not None
     late = np.argwhere(outputs[..., 0])[:, 1] - np.argwhere(shown)[:, 1]
     assert outputs.sum() == 3 and set(late) <= {1, 2}  # steps until a spike has its effect
+
+
+def test_spike_trains_are_scored_by_their_distance() -> None:
+    """Of equal trains 0; by hand where every train of one neuron is late by so many ms."""
+    net, shown = follower()
+    with simulate(net, "runtime", record=["output"]) as simulator:
+        none = np.zeros((2, 40, 1))
+        data = Dataset.from_targets(shown, none, shown, none, scale=1)
+        found = ap.evaluate(simulator, data.test, scoring=["van_rossum"])
+        assert found.outputs is not None
+        at = np.argwhere(found.outputs[..., 0])
+        trains = [[at[at[:, 0] == k, 1].astype(float)] for k in (0, 1)]
+        of_nothing = [van_rossum(trains[k][0], []) for k in (0, 1)]
+        assert found.scores["van_rossum"] == pytest.approx(np.mean(of_nothing))
+        same = Dataset.from_targets(shown, found.outputs, shown, found.outputs, scale=1)
+        assert ap.evaluate(simulator, same.test, scoring="van_rossum").scores["van_rossum"] == 0
+        late = np.roll(found.outputs, 3, axis=1)
+        shifted = Dataset.from_targets(shown, late, shown, late, scale=1).test
+        sharp = partial(van_rossum, tau_rise=0.0, tau_decay=10.0)
+        before = simulator.state
+        score = ap.evaluate(simulator, shifted, scoring={"sharp": sharp}).scores["sharp"]
+        by_hand = np.mean([sharp(t[0] + 3, t[0]) for t in trains])
+        assert score == pytest.approx(by_hand) and by_hand > 0
+        for name, values in simulator.state.items():
+            np.testing.assert_array_equal(values, before[name])
+
+
+def test_what_scores_of_spike_trains_need() -> None:
+    net, shown = follower()
+    data = Dataset.from_targets(shown, shown[..., None], shown, shown[..., None], scale=1)
+    halves = Dataset.from_targets(shown, shown[..., None] / 2, shown, shown[..., None] / 2, scale=1)
+    with simulate(net, "runtime", record=["output"]) as simulator:
+        with refuse(ParameterError, "'f1' is no score of spike trains; give van_rossum, or"):
+            ap.evaluate(simulator, data.test, scoring="f1")
+        with refuse(DataError, "3 of 80 are no whole numbers"):
+            ap.evaluate(simulator, halves.test, scoring="van_rossum")
+    with (
+        simulate(net, "runtime") as simulator,
+        refuse(ParameterError, "does not record", "record=['output']"),
+    ):
+        ap.evaluate(simulator, data.test, scoring="van_rossum")
+    course = courses()
+    look = {"record": ["output"], "traces": ["x"]}
+    with (
+        simulate(in_time(0.1), "runtime", **look) as simulator,
+        refuse(ParameterError, "need targets with frames and an output that spikes"),
+    ):
+        ap.evaluate(simulator, course.test, scoring="van_rossum")

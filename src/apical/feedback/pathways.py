@@ -253,7 +253,7 @@ def indirect(
     .. math::
 
         \text{teach}_1 = e\,B, \qquad
-        \text{teach}_{l+1} = \delta_l\,W_l \;\text{or}\; \delta_l\,B_l
+        \text{teach}_{l+1} = \sum_k \delta_k\,W_{k,l+1} \;\text{or}\; \delta_l\,B_l
 
     Parameters
     ----------
@@ -269,7 +269,8 @@ def indirect(
         taught by those through fixed random synapses.
     relay
         How the error reaches the other populations: ``"forward"``, along the forward synapses onto
-        them, ``teach = delta_before @ W``; ``"random"``, through separate fixed random synapses.
+        them, ``teach = delta_before @ W``, summed over all earlier populations that reach them;
+        ``"random"``, through separate fixed random synapses from the last of these.
     connectivity
         Which synapses from the error, and between different populations, exist; all by default.
 
@@ -326,7 +327,7 @@ def indirect(
                 f"earlier populations to later ones and it is the first; add it to `hears`."
             )
         elif relay == "forward":
-            relays.append(_onto(population, forward))
+            relays += _onto(population, hidden[:number], forward)
         else:
             before = _before(population, hidden[:number], forward)
             projections.append(_relay(before, population, weights, connectivity))
@@ -641,15 +642,21 @@ def _relaying(population: Population, forward: Sequence[Projection]) -> list[Pro
     return [p for p in onto if p.pre.role == "neurons"]
 
 
-def _onto(population: Population, forward: Sequence[Projection]) -> Projection:
-    """Return the first forward projection onto a population that can relay feedback."""
+def _onto(
+    population: Population, earlier: Sequence[Population], forward: Sequence[Projection]
+) -> list[Projection]:
+    """Return the forward projections onto a population that relay feedback to it.
+
+    They are those from all earlier populations that reach it; from the first that does, if none
+    of these is earlier.
+    """
     found = _relaying(population, forward)
     if not found:
         raise WiringError(
             f"Indirect feedback: {population.name!r} hears nothing, because no forward projection "
             "reaches it from a population that hears the error; add it to `hears`."
         )
-    return found[0]
+    return [p for p in found if p.pre in earlier] or found[:1]
 
 
 def _first(hidden: Sequence[Population], forward: Sequence[Projection]) -> list[Population]:

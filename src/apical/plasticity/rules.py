@@ -97,8 +97,8 @@ class LearningRule:
         again with them.
     steps
         Assignments to `state`, as pairs of a variable and its new value, in order, before each
-        update; they read what `update` reads. Trials that learn together share the mean of their
-        new values. Empty: what synapses keep does not change.
+        update; they read what `update` reads. Trials of a batch share the mean of their new values.
+        Empty: what synapses keep does not change.
 
     Raises
     ------

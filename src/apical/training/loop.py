@@ -35,7 +35,13 @@ from apical.neurons.encoding import decisions
 from apical.projections.projection import ReadBackwards
 from apical.training.presentation import block_size, learned, presented, shown
 from apical.training.schedules import Course, Linear, Schedule, check_schedule
-from apical.training.scoring import Scoring
+from apical.training.scoring import (
+    Scoring,
+    check_trains,
+    scored_trains,
+    trains_of_spikes,
+    trains_of_targets,
+)
 from apical.training.scoring import scored as scores_of
 
 Simulated = Annotated[Simulator, Kind(Simulator, "apical.simulate(network)")]
@@ -425,7 +431,9 @@ def evaluate(
     scoring
         Further scores: names of scorers of scikit-learn (``"f1_macro"``), scorers (functions of an
         estimator, X and y), several of either, or name -> scorer. The estimator offers the
-        decisions, the outputs as ``decision_function``, and their shares as ``predict_proba``.
+        decisions, the outputs as ``decision_function``, and their shares as ``predict_proba``. Of
+        target spike trains: ``"van_rossum"``, the squared van Rossum distance, or functions of the
+        target and the output train [ms]; means over trials and output neurons.
 
     Returns
     -------
@@ -439,7 +447,8 @@ def evaluate(
         not installed (extra ``analysis``).
     ParameterError
         If targets have frames, and the simulator does not record the output over time; if a scorer
-        is unknown, or does not apply.
+        is unknown, or does not apply: those of spike trains need an output that spikes, and targets
+        with frames.
     RunError
         If the output is NaN or infinite.
 
@@ -469,10 +478,15 @@ def evaluate(
     network = simulator.network
     check_targets(network, samples.targets)
     found, totals, name_of = [], dict[str, np.ndarray](), network.output.name
-    of_classes = samples.targets is None
+    of_classes, trains = samples.targets is None, list[list[np.ndarray]]()
+    if samples.targets is not None and scoring:
+        check_trains(network, samples.targets, scoring)
     for result in shown(simulator, samples, index):
         predicted = predictions_of(simulator, result, framed=not of_classes)
         found.append(result.counts[name_of] if of_classes else predicted)
+        if scoring and not of_classes:
+            shape = len(predicted), network.output.size
+            trains += trains_of_spikes(result.spikes[name_of], shape, network.trial)
         for name, counts in result.counts.items() if network.is_spiking else ():
             totals[name] = totals.get(name, 0) + counts.sum(axis=0, dtype=np.float64)
     rates = {
@@ -483,15 +497,10 @@ def evaluate(
         asked = scores_of(samples.labels, judged, scoring) if scoring else {}
         decided = decisions(judged)
         return Evaluation(samples.labels, decided, rates, outputs=judged, asked=asked)
-    if scoring:
-        raise ParameterError(
-            "evaluate: scorers are for classes, and these samples have targets; see the scores of "
-            "what is returned.",
-            object="evaluate",
-            parameter="scoring",
-        )
+    told = trains_of_targets(samples.targets, network.trial) if scoring else []
     return Evaluation(
         *(samples.labels, samples.labels, rates, samples.targets, judged),
+        asked=scored_trains(told, trains, scoring) if scoring else {},
         multilabel=samples.multilabel,
     )
 
