@@ -182,6 +182,8 @@ def of_networks() -> Iterator[Feature]:
     """Yield what concerns a whole network, and every hypothesis."""
     normal = Rate("units", 4, norm=BatchNorm())
     yield Feature("Networks", "batch normalisation", {"rates": driven(normal)})
+    vectors = Rate("units", 4, "vector_relu", components=2)
+    yield Feature("Networks", "units of several components", {"rates": driven(vectors)})
     yield Feature("Networks", "no reset between trials", made(hypotheses.online))
     yield Feature("Networks", "several stimuli", two_senses())
     for name, hypothesis in HYPOTHESES.items():

@@ -42,6 +42,7 @@ from apical.plasticity.traces import Trace as Trace
 from apical.plausibility import check as check
 from apical.projections import connectivity as connectivity
 from apical.projections.projection import Projection as Projection
+from apical.projections.weights import Constant as Constant
 from apical.projections.weights import FanIn as FanIn
 from apical.projections.weights import FanOut as FanOut
 from apical.projections.weights import FewInputs as FewInputs

@@ -21,12 +21,12 @@ from apical.neurons.reward import Reward
 from apical.projections.connectivity import AllToAll, Connectivity, OneToBlock, Transposed
 from apical.projections.projection import Projection, TransposeOf
 from apical.projections.weights import (
+    Constant,
     FanIn,
     FanOut,
     Given,
     Identity,
     Masked,
-    Mean,
     Normal,
     Opposed,
     WeightSource,
@@ -600,8 +600,7 @@ def error_vector(error: Population, forward: Sequence[Projection]) -> FeedbackPa
         (
             _to_output(error, last),
             *(
-                # each neuron hears one error, so that the mean is that
-                Projection(error, p, Mean(), carries={"teach": "x"}, connectivity=OneToBlock())
+                Projection(error, p, Constant(), carries={"teach": "x"}, connectivity=OneToBlock())
                 for p in hidden
             ),
         ),

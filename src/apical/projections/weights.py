@@ -370,6 +370,38 @@ class Zero(WeightSource):
 
 
 @dataclass(frozen=True)
+class Constant(WeightSource):
+    r"""The same weight for all synapses.
+
+    .. math:: W_{ij} = w
+
+    Parameters
+    ----------
+    weight
+        That weight [dimensionless].
+
+    See Also
+    --------
+    Mean : One that depends on the number of inputs.
+    Zero : All weights 0.
+
+    Examples
+    --------
+    >>> import apical as ap
+    >>> ap.Constant(0.5).draw(2, 3, ap.stream(0, "weights")).tolist()
+    [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
+    """
+
+    weight: float = 1.0
+
+    def draw(self, n_pre: int, n_post: int, rng: np.random.Generator) -> np.ndarray:
+        return np.full((n_pre, n_post), self.weight)
+
+    def draw_for(self, edges: Edges, rng: np.random.Generator) -> np.ndarray:
+        return np.full(len(edges), self.weight)
+
+
+@dataclass(frozen=True)
 class Mean(WeightSource):
     r"""The same weight for all inputs of a neuron, which sum to 1: it hears their mean.
 
