@@ -189,6 +189,7 @@ ERRANDS = (
                 "spike_statistics",
                 "statistic",
                 "tables",
+                "through_time",
                 "tuning",
                 "updates",
             ]
