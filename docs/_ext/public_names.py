@@ -192,6 +192,7 @@ ERRANDS = (
                 "spike_statistics",
                 "statistic",
                 "tables",
+                "through_time",
                 "tuning",
                 "updates",
             ]

@@ -146,14 +146,18 @@ LONG = (
     "compare_with_recordings",
     "delay_and_noise",
     "does_dales_law_hurt",
+    "how_far_from_bptt",
     "which_measure_tells_wirings_apart",
     "beside_a_recording",
     "recurrent_network_in_time",
 )
-"""Notebooks that compile spiking networks, or need nearly a minute: for `make test-all`."""
+"""Notebooks that compile spiking networks, or need about a minute: for `make test-all`."""
 
 
-NEEDS = {"compare_with_recordings": ("neo", "nitime", "nixio", "pynapple", "pynwb")}
+NEEDS = {
+    "compare_with_recordings": ("neo", "nitime", "nixio", "pynapple", "pynwb"),
+    "how_far_from_bptt": ("torch",),
+}
 """Libraries of optional extras that a notebook cannot do without."""
 
 

@@ -21,6 +21,8 @@ from apical.errors import (
 )
 from apical.runs.directory import read_json
 from apical.runs.experiment import Experiment, read_experiment
+from apical.runs.open import open_run
+from apical.runs.run import resume
 from apical.sweeps.wirings import CHOICES, FIGURE, TABLE, compare, places
 from apical.training import Metric
 
@@ -225,3 +227,8 @@ def test_spiking_networks_are_compared_with_backpropagation_through_time(tmp_pat
     summary = read_json(tmp_path / "bp" / "seed0" / "summary.json")
     assert summary["library"] == "torch" and not summary["is_local"]
     assert (tmp_path / "bp" / "seed0" / "figures" / "raster.png").exists()
+    found = open_run(tmp_path / "bp" / "seed0")
+    records = found.record(trials=2)
+    assert set(records.spikes) == {"stimulus", "hidden", "output"}
+    again = resume(tmp_path / "bp" / "seed0", epochs=2, progress=False, draw=False)
+    assert again["epochs"] == 2 and again["library"] == "torch"

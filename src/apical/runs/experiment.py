@@ -215,8 +215,19 @@ def prepare(experiment: Experiment, building: Mapping[str, Any] | None = None) -
     model, data = models.load(experiment.model), load_data(experiment)
     network = describe(experiment, model, data)
     chosen = settled(replace(experiment, scale=data.train.scale), network)
-    needed = usual_options(network, str(chosen.device))
-    return Prepared(chosen, model.about, data, network, {**needed, **(building or {})})
+    return _prepared(chosen, model.about, data, network, building)
+
+
+def _prepared(
+    experiment: Experiment,
+    model: models.ModelAbout,
+    data: Dataset,
+    network: Network,
+    building: Mapping[str, Any] | None,
+) -> Prepared:
+    """Return an experiment with its parts, and with the options that its network needs."""
+    needed = usual_options(network, str(experiment.device))
+    return Prepared(experiment, model, data, network, {**needed, **(building or {})})
 
 
 def prepare_recorded(
@@ -252,7 +263,7 @@ def prepare_recorded(
     if stored is not None and stored.network is not None:
         data = load_data(experiment)
         settled_ones = settled(replace(experiment, scale=data.train.scale), stored.network)
-        prepared = Prepared(settled_ones, stored.model, data, stored.network, building or {})
+        prepared = _prepared(settled_ones, stored.model, data, stored.network, building)
     else:
         why = stored.lacks[0] if stored else "it has no network.json, as runs of before 0.2"
         script, data = trusted(out, config, trust, why), load_data(experiment)
@@ -260,7 +271,7 @@ def prepare_recorded(
         network = describe(experiment, model, data)
         experiment = replace(experiment, scale=data.train.scale)
         about = replace(model.about, path=Path(experiment.model))
-        prepared = Prepared(settled(experiment, network), about, data, network, building or {})
+        prepared = _prepared(settled(experiment, network), about, data, network, building)
     if config["data_sha256"] != fingerprint(data):
         raise RunError(
             f"Run {out} cannot be resumed: the data set {data.name} changed since it began. "

@@ -14,7 +14,7 @@ import pandas as pd
 from apical._base.checking import checked
 from apical._base.private_paths import bare
 from apical.data.datasets import Dataset
-from apical.devices import Simulator
+from apical.devices import Simulator, recordable
 from apical.errors import DataError, ParameterError, RunError
 from apical.network.description import Network
 from apical.records.arrays import Records
@@ -216,7 +216,8 @@ class TrainedRun:
                 object=f"Run {self.path}",
                 parameter="trials",
             )
-        every = [p.name for p in self.network.populations if p.role != "bias"]
+        seen = recordable(self.network)
+        every = [p.name for p in self.network.populations if p.role != "bias" and p.name in seen]
         if signals is None:
             signals = () if self.network.is_spiking else ("x",)
         chosen = populations if populations is not None else every
