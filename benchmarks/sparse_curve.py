@@ -27,10 +27,10 @@ FILE = HERE / "results" / "sparse_synapses.json"
 FIGURE = HERE / "figures" / "sparse_synapses.png"
 NEURONS, LEAST = 100_000, 1000
 """Neurons on each side, and synapses of the smallest case."""
-CURVES = {"array": 8, "runtime": 7}
+CURVES = {"array": 8, "runtime": 8}
 """Device -> largest number of synapses, as a power of ten."""
-FITTED = 10**5
-"""Synapses from which on a slope is fitted: below, memory and time are those of neurons."""
+FITTED = 10**6
+"""Synapses from which on a slope is fitted: below, they take less than neurons and libraries do."""
 
 
 def curves(largest: dict[str, int]) -> list[dict[str, Any]]:
@@ -57,39 +57,34 @@ def slopes(rows: Sequence[dict[str, Any]], key: str) -> dict[str, float]:
 
 
 def draw(rows: Sequence[dict[str, Any]], file: Path) -> None:
-    """Draw memory and time against the number of synapses, with lines of slope 1."""
+    """Draw memory and time against the number of synapses, and what is proportional to these."""
+    labels = {"MB": "memory of the process [MB]", "seconds": "time of a trial [of the least]"}
+    grid = np.geomspace(LEAST, max(row["synapses"] for row in rows), 100)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
-        for ax, key, label in zip(
-            figure.subplots(1, 2),
-            ("MB", "seconds"),
-            ("a   memory of the process [MB]", "b   processor time of a trial, relative"),
-            strict=True,
-        ):
+        for ax, letter, key in zip(figure.subplots(1, 2), "ab", labels, strict=True):
             unit = 1.0 if key == "MB" else rows[0]["seconds"]
             for device, colour, marker in zip(CURVES, PALETTE, "os", strict=False):
                 own = [row for row in rows if row["device"] == device]
                 many = np.array([row["synapses"] for row in own])
                 took = np.array([row[key] for row in own]) / unit
-                each = (took[-1] - took[0]) / many[-1]
+                line = took[0] + (took[-1] - took[0]) / many[-1] * grid[grid <= 1.01 * many[-1]]
                 ax.plot(many, took, marker, color=colour, label=device)
-                ax.plot(many, took[0] + each * many, "-", color=colour, linewidth=1, alpha=0.6)
-            ax.set(xscale="log", yscale="log", xlabel="synapses")
-            ax.set_title(label, loc="left")
-        figure.axes[0].legend(title="line: floor + synapses", fontsize=8)
+                ax.plot(grid[: len(line)], line, "-", color=colour, linewidth=1, alpha=0.6)
+            ax.set(xscale="log", yscale="log", xlabel="synapses", ylabel=labels[key])
+            ax.set_title(letter, loc="left")
+        figure.axes[0].legend(title="lines: least + so much a synapse", fontsize=8)
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, dpi=200)
 
 
 @click.command()
-@click.option("--draw", "again", is_flag=True, help="Draw what was measured again.")
+@click.option("--again", is_flag=True, help="Fit and draw what was measured before.")
 def main(again: bool) -> None:
     """Measure, fit and draw curves."""
-    if again:
-        draw(json.loads(FILE.read_text())["rows"], FIGURE)
-        return
-    rows = curves(CURVES)
-    found = {"machine": report.machine(), "neurons": NEURONS, "fitted_from": FITTED, "rows": rows}
+    found = json.loads(FILE.read_text()) if again else {"machine": report.machine()}
+    found |= {"neurons": NEURONS, "fitted_from": FITTED}
+    rows = found["rows"] = found["rows"] if again else curves(CURVES)
     found["slope_memory"], found["slope_time"] = slopes(rows, "MB"), slopes(rows, "seconds")
     FILE.write_text(json.dumps(found, indent=1) + "\n")
     draw(rows, FIGURE)

@@ -45,7 +45,8 @@ def draw(
     """
     drawn: dict[str, Any] = {"learning_curve": _learning_curve(directory, data)}
     for figure, first in first_projections(network).items():
-        edges, weights = network.edges(first), after[f"{first.name}.w"]
+        edges, held = network.edges(first), after[f"{first.name}.w"]
+        weights = held if edges is None else edges.of(held)
         shape = data.shape if len(network.stimuli) == 1 else first.pre.shape
         fields = plotting.receptive_fields(weights, shape or (first.pre.size,), edges=edges)
         drawn[figure] = fields
