@@ -84,6 +84,37 @@ def rate_parts(results: Mapping[str, Any]) -> Table:
     return _table(["part", "time"], rows)
 
 
+def eprop(results: Mapping[str, Any]) -> Table:
+    """E-prop beside NEST: time of the processor a trial, ratios, spikes, and what was learned."""
+    rows = [
+        [
+            name,
+            _spread(row["cpu_ms_per_trial"], 1),
+            _spread(row["ratio"], 1),
+            "-" if name == "apical" else _verdict([results["met"][name]]),
+            f"{row['hidden_spikes_per_trial'][0]:.0f}",
+            *(f"{100 * row['right'][turn]:.0f}" for turn in (0, -1)),
+        ]
+        for name, row in results["contestants"].items()
+    ]
+    right = [f"right, {turn} turn" for turn in ("first", "last")]
+    columns = ["contestant", "processor time of a trial", "over apical", "20 times or more"]
+    return _table([*columns, "hidden spikes in a trial, first turn", *right], rows)
+
+
+def sparse_curve(results: Mapping[str, Any]) -> Table:
+    """Exponents of memory and time of sparse synapses, and what one takes."""
+    rows = []
+    for device in results["slope_memory"]:
+        own = [row for row in results["rows"] if row["device"] == device]
+        each = 1e6 * (own[-1]["MB"] - own[0]["MB"]) / own[-1]["synapses"]
+        exponents = [f"{results[key][device]:.2f}" for key in ("slope_memory", "slope_time")]
+        largest = [f"{own[-1]['synapses']:,}", f"{own[-1]['MB']:,.0f}"]
+        rows.append([device, *largest, f"{each:.0f}", *exponents])
+    columns = ("device", "most synapses", "memory of the process", "memory of a synapse")
+    return _table([*columns, "exponent of memory", "exponent of time"], rows)
+
+
 def spiking_times(results: Mapping[str, Any]) -> Table:
     """Milliseconds a trial of spiking networks."""
     cases = results["side_by_side"]
@@ -277,6 +308,8 @@ ADAPTERS: dict[str, Callable[[Any], Table]] = {
         rate_targets,
         rate_epoch,
         rate_parts,
+        eprop,
+        sparse_curve,
         spiking_times,
         spiking_targets,
         spiking_profile,

@@ -16,7 +16,8 @@ from matplotlib.text import Text
 from numpy.testing import assert_allclose, assert_array_equal
 
 from apical import plotting
-from apical.errors import ApicalError
+from apical.errors import ApicalError, DataError
+from apical.projections.edges import Edges
 
 SIZES = {"stimulus": 784, "hidden": 500, "output": 10}
 SPIKES = {
@@ -221,6 +222,42 @@ def test_receptive_fields_of_what_is_no_image_shows_the_matrix(shape: tuple[int,
     assert ax.get_xlabel() == "postsynaptic neuron [index]"
     assert ax.get_ylabel() == "presynaptic neuron [index]"
     assert ax.figure.axes[1].get_ylabel() == "weight [mV]"
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (12,)])
+@pytest.mark.parametrize("seed", [None, 1])
+def test_receptive_fields_of_sparse_synapses_are_columns_of_the_matrix(
+    shape: tuple[int, ...], seed: int | None
+) -> None:
+    exists = rng().random((12, 9)) < 0.3
+    edges = Edges((12, 9), *np.nonzero(exists))
+    weights = rng().normal(size=len(edges))
+    chosen = (lambda: None) if seed is None else (lambda: np.random.default_rng(seed))
+    ax = plotting.receptive_fields(weights, shape, 4, chosen(), edges=edges)
+    whole = edges.dense(weights)
+    first = np.argsort(-np.linalg.norm(whole, axis=0))
+    first = first[:4] if seed is None else np.random.default_rng(seed).permutation(9)[:4]
+    if len(shape) == 1:
+        assert_array_equal(ax.images[0].get_array(), whole[:, first])
+    else:
+        dense = plotting.receptive_fields(whole, shape, 4, chosen())
+        assert_array_equal(ax.images[0].get_array(), dense.images[0].get_array())
+    assert ax.get_title(loc="left").startswith("4 of 9 neurons")
+
+
+def test_receptive_fields_of_sparse_synapses_make_no_matrix_of_all_pairs() -> None:
+    n = 10**6  # a matrix of all pairs takes 8 TB
+    edges = Edges((784, n), np.arange(5000) % 784, np.arange(5000) * 7)
+    ax = plotting.receptive_fields(np.arange(5000.0), (28, 28), edges=edges)
+    assert ax.images[0].get_array().max() == 4999
+    with pytest.raises(DataError, match="weights: .*5000 numbers.*got 4 numbers"):
+        plotting.receptive_fields(np.ones(4), (28, 28), edges=edges)
+
+
+def test_receptive_fields_of_shared_weights_show_each_synapse() -> None:
+    edges = Edges((4, 2), np.array([0, 1, 2, 3]), np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
+    ax = plotting.receptive_fields(np.array([2.0, -1.0]), (4,), edges=edges)
+    assert_array_equal(ax.images[0].get_array(), [[2, 0], [-1, 0], [0, 2], [0, -1]])
 
 
 def test_receptive_fields_of_zeros_has_a_scale() -> None:

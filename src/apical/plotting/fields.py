@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from apical._base.rounding import tied
 from apical.plotting.checks import Numbers, Sizes, checked, refuse
 from apical.plotting.style import color_bar, diverging, new_axes, styled
+from apical.projections.edges import Edges
 
 
 @styled
@@ -20,6 +21,7 @@ def receptive_fields(
     n: int = 36,
     rng: np.random.Generator | None = None,
     *,
+    edges: Edges | None = None,
     unit: str = "threshold",
     ax: Axes | None = None,
 ) -> Axes:
@@ -30,13 +32,17 @@ def receptive_fields(
     Parameters
     ----------
     weights
-        Shape (n_pre, n_post).
+        Shape (n_pre, n_post); with `edges` shape (n_weights,).
     shape
         Height and width of the stimulus; any other shape, such as (n_pre,), is no image.
     n
         Number of neurons: those with the largest weight norm.
     rng
         Random generator: selects neurons at random instead.
+    edges
+        Synapses of a sparse projection (`apical.Network.edges`): the fields that are drawn are made
+        from them, and no matrix of all pairs is. Of a stimulus that is no image `n` columns of the
+        weight matrix are drawn, those with the largest norm.
     unit
         Unit of the weights.
 
@@ -53,24 +59,58 @@ def receptive_fields(
     >>> image, bar = ax.figure.axes
     >>> bar.get_ylabel(), len(ax.images)
     ('weight [threshold]', 1)
+
+    Of a sparse projection:
+
+    >>> from apical.projections.edges import Edges
+    >>> edges = Edges((64, 20), np.arange(60), np.arange(60) % 20)
+    >>> ax = plotting.receptive_fields(np.ones(60), (8, 8), n=4, edges=edges)
+    >>> ax.get_title(loc="left") or ax.get_title()
+    '4 of 20 neurons, of largest weight norm'
     """
     shape, needs = tuple(np.asarray(shape).tolist()), "numbers of shape (n_pre, n_post)"
-    w = checked("weights", weights, needs, "pass one projection", ndim=2).astype(float)
-    if np.prod(shape) != len(w) or not w.size or n < 1:
-        got, do = f"shape {shape} for weights {w.shape}, n={n}", "take the shape of the data set"
+    needs = needs if edges is None else f"{edges.n_weights} numbers, one for each weight of edges"
+    ndim = 2 if edges is None else 1
+    w = checked("weights", weights, needs, "pass one projection", ndim=ndim).astype(float)
+    pairs = w.shape if edges is None else edges.shape
+    if edges is not None and len(w) != edges.n_weights:
+        refuse("weights", needs, f"{len(w)} numbers", "take what simulator.state holds of it")
+    if np.prod(shape) != pairs[0] or not w.size or n < 1:
+        got, do = f"shape {shape} for weights {pairs}, n={n}", "take the shape of the data set"
         refuse("shape", "as many inputs as weights, n >= 1", got, do)
-    ax = new_axes(ax, (5.0, 4.4))
-    if len(shape) != 2:
+    ax, is_image = new_axes(ax, (5.0, 4.4)), len(shape) == 2
+    if is_image or edges is not None:
+        order = np.argsort(tied(-_norms(w, edges)), kind="stable")
+        order = (order if rng is None else rng.permutation(pairs[1]))[:n]
+        w = w[:, order] if edges is None else _columns(w, edges, order)
+        which = "of largest weight norm" if rng is None else "drawn at random"
+        ax.set_title(f"{len(order)} of {pairs[1]} neurons, {which}")
+    if is_image:
+        image = mosaic(ax, w.T.reshape(-1, *shape))
+    else:
         image = ax.imshow(w, aspect="auto", origin="lower", **diverging(w))
         ax.set(xlabel="postsynaptic neuron [index]", ylabel="presynaptic neuron [index]")
-    else:
-        order = np.argsort(tied(-np.linalg.norm(w, axis=0)), kind="stable")
-        order = (order if rng is None else rng.permutation(w.shape[1]))[:n]
-        image = mosaic(ax, w[:, order].T.reshape(-1, *shape))
-        which = "of largest weight norm" if rng is None else "drawn at random"
-        ax.set_title(f"{len(order)} of {w.shape[1]} neurons, {which}")
+        if edges is not None:
+            ax.set_xlabel("postsynaptic neuron [by norm]" if rng is None else "chosen neuron")
     color_bar(ax, image, f"weight [{unit}]")
     return ax
+
+
+def _norms(w: NDArray[Any], edges: Edges | None) -> NDArray[Any]:
+    """Return the norm of the weights onto each neuron, shape (n_post,)."""
+    if edges is None:
+        return np.linalg.norm(w, axis=0)
+    return np.sqrt(np.bincount(edges.post, edges.each(w) ** 2, minlength=edges.shape[1]))
+
+
+def _columns(w: NDArray[Any], edges: Edges, which: NDArray[Any]) -> NDArray[Any]:
+    """Return the weights onto some neurons, shape (n_pre, n), from those of synapses."""
+    place = np.full(edges.shape[1], -1)
+    place[which] = np.arange(len(which))
+    shown = np.flatnonzero(place[edges.post] >= 0)
+    columns = np.zeros((edges.shape[0], len(which)))
+    columns[edges.pre[shown], place[edges.post[shown]]] = edges.each(w)[shown]
+    return columns
 
 
 def mosaic(ax: Axes, fields: NDArray[Any]) -> Any:

@@ -175,11 +175,11 @@ def _kept_figures(run: TrainedRun) -> list[Picture]:
         ),
     }
     for figure, first in first_projections(run.network).items():
-        w = run.weights.get(first.name)
+        w = run.weights.held.get(first.name)
         which = "the stimulus" if len(run.network.stimuli) == 1 else repr(first.pre.name)
         known[figure] = (
             f"Weights from {which} to single neurons after learning.",
-            "" if w is None else seen.weights(w, first.name),
+            "" if w is None else seen.weights(w, first),
         )
     paths = {file: run.path / FIGURES / f"{file}.png" for file in known}
     return [

@@ -8,6 +8,7 @@ from apical._base.numbers_as_text import number
 from apical.measures.comparison import Row
 from apical.measures.representation import Dissimilarities
 from apical.network.description import Network
+from apical.projections.projection import Projection
 from apical.records.arrays import Records
 from apical.runs.beside_recording import title
 
@@ -121,12 +122,21 @@ def likeness(matrix: np.ndarray, names: Sequence[str], measure: str) -> str:
     return f"Matrix of {measure} of {len(names)} populations: {', '.join(said)}."
 
 
-def weights(w: np.ndarray, name: str) -> str:
-    """Return how many neurons have their weights drawn, and in what range these lie."""
-    low, high = (number(float(x), 2) for x in (w.min(), w.max()))
+def weights(w: np.ndarray, projection: Projection) -> str:
+    """Return how many neurons have their weights drawn, and in what range these lie.
+
+    Parameters
+    ----------
+    w
+        Weights: a matrix, or those of the synapses that exist.
+    projection
+        Which weights they are.
+    """
+    low, high = (number(float(x), 2) for x in (w.min(initial=0.0), w.max(initial=0.0)))
+    inputs, neurons = projection.shape
     return (
-        f"Weights of {name} as images, one for each neuron, of those with the largest weights: "
-        f"{w.shape[0]} inputs to {w.shape[1]} neurons, from {low} (blue) to {high} (red)."
+        f"Weights of {projection.name} as images, one for each neuron, of those with the largest "
+        f"weights: {inputs} inputs to {neurons} neurons, from {low} (blue) to {high} (red)."
     )
 
 

@@ -54,9 +54,10 @@ def draw(
     drawn: dict[str, Any] = {"learning_curve": _learning_curve(directory, data)}
     for figure, first in first_projections(network).items():
         edges, held = network.edges(first), after[f"{first.name}.w"]
-        weights = held if edges is None else edges.dense(held)
+        weights = held if edges is None else edges.of(held)
         shape = data.shape if len(network.stimuli) == 1 else first.pre.shape
-        drawn[figure] = plotting.receptive_fields(weights, shape or (first.pre.size,))
+        fields = plotting.receptive_fields(weights, shape or (first.pre.size,), edges=edges)
+        drawn[figure] = fields
     if final.targets is None:
         drawn["confusion"] = plotting.confusion_matrix(final.labels, final.decided)
     elif final.outputs is not None:
