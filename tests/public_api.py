@@ -315,6 +315,7 @@ OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
     "name": lambda: "thing",
     "net": Network,
     "n": lambda: 6,
+    "number": lambda: 2,
     "size": lambda: 4,
     "rng": lambda: np.random.default_rng(0),
     "simulator": simulator,

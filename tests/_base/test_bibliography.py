@@ -27,6 +27,7 @@ from apical.runs.plain_data import known
 
 ROOT = Path(__file__).parents[2]
 MADE: dict[str, Any] = {
+    "consolidated": lambda: rules.consolidated(rules.three_factor(0.1), 0.1),
     "clipped": lambda: optimizers.clipped(1.0),
     "go_up": lambda: optimizers.go_up(0.1, 1.0),
     "e_prop": lambda: rules.e_prop(0.1),

@@ -187,7 +187,7 @@ def entries(name: str, data: Dataset, seed: int = 0) -> list[Entry]:
     >>> from apical.scripts import catalogue
     >>> data = ap.datasets.load("digits")
     >>> [entry.condition for entry in catalogue.entries("rate_dfa", data)]
-    ['bp', 'fa', 'dfa', 'ifa_forward', 'ifa_random', 'drtp', 'two_phases']
+    ['bp', 'fa', 'dfa', 'ifa_forward', 'ifa_random', 'drtp', 'gevb', 'two_phases']
     """
     path = models.available()[name][0]
     try:

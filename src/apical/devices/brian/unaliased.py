@@ -5,6 +5,7 @@ changes ``before`` too, and ``before += 1`` changes ``v``. In its C++ and Cython
 neuron to neuron, and in the statements as one reads them, these are two numbers.
 """
 
+import ast
 from typing import Any
 
 from brian2.codegen.codeobject import CodeObject
@@ -28,7 +29,9 @@ class UnaliasedGenerator(NumpyCodeGenerator):
 def _copied(line: str, statement: Any) -> str:
     """Return a line that copies what it would only name."""
     name = statement.expr.strip()
-    if statement.op not in ("=", ":=") or not name.isidentifier():
+    if statement.op not in ("=", ":=") or not isinstance(
+        ast.parse(name, mode="eval").body, ast.Name
+    ):
         return line
     return f"{statement.var} = {name}.copy() if isinstance({name}, _numpy.ndarray) else {name}"
 
