@@ -115,6 +115,10 @@ class Weights:
         found[i[inside], j[inside]] = edges.each(self._network.initial_state(projection))[inside]
         return found
 
+    def size(self, population: Population) -> int:
+        """Return the number of neurons of a population, or of those that stand for it."""
+        return len(self.sampled.get(population.name, range(population.size)))
+
     def replaced(self, known: Mapping[str, np.ndarray]) -> "Weights":
         """Return the same weights but for some, by name of projection."""
         found = Weights(self._network, known)
@@ -411,7 +415,8 @@ class Pathways:
         alone = len(routes) == 1
         which = _said(routes[0]) if alone else f"sum of all routes to {end.name!r}"
         if routes and not levels:  # weights that begin at 0
-            yield Forward(f"the transposed {which}", np.zeros((end.size, population.size)))
+            sizes = self.weights.size(end), self.weights.size(population)
+            yield Forward(f"the transposed {which}", np.zeros(sizes))
         if levels:
             total = np.sum([level for _, level in levels], axis=0)
             yield Forward(f"the transposed {which}", total.T)
@@ -425,7 +430,7 @@ class Pathways:
 
     def _levels(self, population: Population, end: Population) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each number of synapses, and the sum of such routes, shape (n_neurons, n_end)."""
-        here = {end.name: np.eye(end.size)}
+        here = {end.name: np.eye(self.weights.size(end))}
         for number in range(1, self._longest + 1):
             back = dict[str, np.ndarray]()
             for name, leaving in self._driving.items():

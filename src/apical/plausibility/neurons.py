@@ -79,7 +79,7 @@ def dale(
     unclear = list(dict.fromkeys(e.unclear for e in effects if e.unclear))
     but = f"; the sign of {', '.join(unclear)} could not be told" if unclear else ""
     if mixed.any():
-        reason = f"{mixed.sum()} of {population.size} neurons may excite some targets and inhibit "
+        reason = f"{mixed.sum()} of {mixed.size} neurons may excite some targets and inhibit "
         why = "; ".join(_why(leaving, effects, mixed))
         reason += f"others{'; ' if why else ''}{why}"
         yield Finding(population.name, "Dale's law", "idealised", reason + but)
@@ -122,7 +122,7 @@ def _effect(
     sign = signs(projection.post).effect(variable)
     where = f"{projection.post.name} by {to}"
     if sign == 0:
-        nothing = np.zeros(projection.pre.size)
+        nothing = np.zeros(weights.size(projection.pre))
         return _Effect((nothing, nothing), where, "", where)
     if sign == -1:
         low, high = -high, -low
@@ -156,10 +156,12 @@ def _signs(
     if projection.rule is None:
         drawn = weights(projection)
         return drawn.min(axis=1), drawn.max(axis=1)
-    low, high = (np.full(projection.pre.size, x) for x in projection.limits or (-np.inf, np.inf))
+    n = weights.size(projection.pre)
+    low, high = (np.full(n, x) for x in projection.limits or (-np.inf, np.inf))
     signs = network.polarity(projection)
     if signs is None:
         return low, high
+    signs = signs[weights.sampled.get(projection.pre.name, slice(None))]
     return np.where(signs > 0, np.maximum(low, 0), low), np.where(signs < 0, 0, high)
 
 
