@@ -16,7 +16,7 @@ after the first stage (published there: convolutional GEVB 2.33, BP 1.30 %, loca
     apical compare models/Clark_2021_sharing.py --wirings bp,fa,dfa,gevb --seeds 3 --epochs 10
     apical compare models/Clark_2021_sharing.py --wirings bp,fa,dfa,gevb --seeds 3 --epochs 10 \
 --variant convolutional
-    apical run models/Clark_2021_sharing.py --wiring bp --units vectorised
+    apical run models/Clark_2021_sharing.py --wiring bp --vectorised
 """
 
 from math import prod
@@ -40,7 +40,7 @@ def build(
     maps_2: int = 16,
     hidden: int = 128,
     wiring: Literal["bp", "fa", "dfa", "gevb"] = "dfa",
-    units: Literal["by wiring", "vectorised"] = "by wiring",
+    vectorised: bool = False,
     rate: float = 3e-4,
 ) -> ap.Network:
     """Describe the network for a data set.
@@ -58,9 +58,9 @@ def build(
         Number of neurons of the last hidden population.
     wiring
         Feedback wiring: pathway of the error.
-    units
-        Whether neurons are vectorised units under every wiring, or under GEVB alone; then `maps`,
-        `maps_2` and `hidden` are numbers of units, and even.
+    vectorised
+        Whether neurons are vectorised units under the other wirings too, as they are under GEVB;
+        then `maps`, `maps_2` and `hidden` are numbers of units, and even.
     rate
         Learning rate of Adam.
 
@@ -78,7 +78,7 @@ def build(
             object="Clark_2021_sharing",
         )
     shape = (1, *data.shape) if len(data.shape) == 2 else data.shape
-    k = data.n_classes if wiring == "gevb" or units == "vectorised" else 1
+    k = data.n_classes if wiring == "gevb" or vectorised else 1
     before = net.add(ap.Stimulus("stimulus", data.n_inputs, ap.encoding.Graded(), shape=shape))
     bias, fields = net.add(ap.Bias("bias")), connectivity.ReceptiveFields(3, padding=1)
     halved = connectivity.Pooling(2)

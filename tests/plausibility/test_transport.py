@@ -23,6 +23,7 @@ from apical import (
     RateError,
     Stimulus,
     Zero,
+    connectivity,
     encoding,
     feedback,
     rules,
@@ -30,7 +31,7 @@ from apical import (
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
 from apical.neurons.base import Population
-from apical.plausibility import audit
+from apical.plausibility import audit, maps
 from apical.plausibility.maps import Pathways, Weights
 from apical.projections.projection import TransposeOf
 from apical.projections.weights import WeightSource
@@ -466,3 +467,23 @@ def test_an_equation_that_reads_itself_is_no_traceback() -> None:
     own = net.add(Neurons("own", 6, model, {"drive": "I"}, ("x",)))
     net.connect(net.populations[1], own)
     assert audit(net).findings
+
+
+@pytest.mark.parametrize("weights", [FanIn(), Zero()], ids=["random", "begin at 0"])
+def test_feedback_from_a_population_of_which_a_sample_is_looked_at(
+    weights: WeightSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where FA leads back from a large population, forward routes end at its sample too."""
+    monkeypatch.setattr(maps, "LARGEST", 100)
+    monkeypatch.setattr(maps, "SAMPLE", 20)
+    net, rule = Network(seed=0), RULE
+    x = net.add(Stimulus("stimulus", 36, encoding.Graded(), shape=(6, 6)))
+    h, g = (net.add(Rate(name, 36, shape=(6, 6))) for name in ("first", "second"))
+    y, fields = net.add(Rate("output", 3)), connectivity.ReceptiveFields(3, padding=1)
+    for pre, post in ((x, h), (h, g)):
+        net.connect(pre, post, weights=weights, rule=rule, connectivity=fields)
+    net.connect(g, y, weights=FanIn(), rule=rule)
+    error = net.add(RateError("error", 3))
+    net.teach(feedback.layerwise(error, net.forward, connectivity="forward"))
+    found = {f.subject: f.level for f in audit(net).findings if f.aspect == "weight transport"}
+    assert found == dict.fromkeys(found, "local") and "feedback_second_to_first" in found

@@ -79,7 +79,7 @@ def dale(
     unclear = list(dict.fromkeys(e.unclear for e in effects if e.unclear))
     but = f"; the sign of {', '.join(unclear)} could not be told" if unclear else ""
     if mixed.any():
-        reason = f"{mixed.sum()} of {population.size} neurons may excite some targets and inhibit "
+        reason = f"{mixed.sum()} of {mixed.size} neurons may excite some targets and inhibit "
         why = "; ".join(_why(leaving, effects, mixed))
         reason += f"others{'; ' if why else ''}{why}"
         yield Finding(population.name, "Dale's law", "idealised", reason + but)
