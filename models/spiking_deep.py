@@ -30,7 +30,7 @@ RATES = {
     "fa": (5e-5, 1e-5, 2e-4, 8),
     "ifa, forward": (6e-5, 2.5e-7, 3e-4, 8),
     "ifa, random": (6e-5, 1e-6, 6e-4, inf),
-    "bp": (0.3, 0.3, 0.1, inf),  # for gradients of the loss of a trial, in batches of 64
+    "bp": (0.3, 0.3, 0.1, inf),  # as in spiking_dfa, not searched for
     "small images": (6e-6, 1e-6, 3e-4, inf),  # which need fewer spikes, and larger weights
 }
 

@@ -28,7 +28,7 @@ import apical as ap
 from apical import cli
 
 BACKPROPAGATION = 0.3, 0.1
-"""Learning rates under backpropagation: hidden and output, for gradients of the loss of a trial."""
+"""Learning rates under backpropagation, hidden and output, found for digits in batches of 32."""
 
 
 def build(
@@ -57,8 +57,8 @@ def build(
     faster
         Factor on both learning rates.
     eta_hidden, eta_output
-        Learning rate; by default the one found on validation samples, for batches of 64 under
-        ``bp`` and for single trials under the others.
+        Learning rate; by default the one found on validation samples, for batches of 32 digits
+        under ``bp`` and for single trials under the others.
     """
     online = update == "online"
     total = 100.0 if data.n_inputs > 200 else 30.0  # small images need fewer spikes

@@ -312,7 +312,8 @@ def test_options_reach_the_run(apical: Call) -> None:
         "dtype": "float64",
     }
     assert {name: config[name] for name in expected} == expected
-    options = {"hidden": 4, "update": "online", "eta_hidden": 1e-6, "eta_output": None}
+    options = {"hidden": 4, "update": "online", "wiring": "dfa", "faster": 1.0}
+    options |= {"eta_hidden": 1e-6, "eta_output": None}
     assert config["options"] == options
     assert json.loads(Path("there/summary.json").read_text())["dataset"] == "digits:validation"
 

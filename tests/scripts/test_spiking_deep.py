@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from apical import datasets, simulate, train
+from apical.devices import transports, usual
 from apical.plausibility import check
 from apical.scripts import models
 
@@ -59,3 +60,17 @@ def test_populations_of_equal_size_start_as_copies(hidden: str, copies: bool) ->
     weights = network.initial_weights(network.projection("hidden_1_to_hidden_2"))
     assert np.array_equal(weights, 4 * np.eye(*weights.shape)) == copies
     assert np.count_nonzero(weights.any(axis=0)) == weights.shape[1]  # nobody is left without input
+
+
+def test_backpropagation_is_the_reference_of_the_same_network() -> None:
+    data = datasets.load("digits")
+    build = models.load("spiking_deep").build
+    networks = [build(data, seed=0, hidden="20-16", wiring=wiring) for wiring in ("bp", "dfa")]
+    assert [transports(network) for network in networks] == [True, False]
+    assert [usual(network) for network in networks] == ["lockstep", "cpp_standalone"]
+    bp, dfa = ([(p.name, p.weights) for p in network.forward] for network in networks)
+    assert bp == dfa
+    faster = build(data, seed=0, hidden="20-16", faster=2.0)
+    for one, other in zip(networks[1].plastic, faster.plastic, strict=True):
+        assert one.rule and other.rule
+        assert other.rule.parameters["eta"] == 2 * one.rule.parameters["eta"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from apical._base import seeds
 from apical._base.checking import check_fields, shown
+from apical._base.parameters import Positive
 from apical._base.private_paths import bare
 from apical.data import datasets
 from apical.data.datasets import Dataset
@@ -116,7 +117,7 @@ class Experiment:
     surrogate: Literal["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"] = field(
         default="fast_sigmoid", metadata=LATER
     )
-    steepness: float = field(default=25.0, metadata=LATER)
+    steepness: Positive = field(default=25.0, metadata=LATER)
     through_reset: bool = field(default=False, metadata=LATER)
     closely: bool = False
     measure: Sequence[str] = field(default=(), metadata=LATER)
