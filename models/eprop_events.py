@@ -2,9 +2,9 @@
 
 Events -> recurrent LIF and adaptive LIF neurons -> LIF output. Each synapse has an eligibility
 trace (`apical.rules.e_prop`; Bellec et al. 2020, doi:10.1038/s41467-020-17236-y); spiking error
-neurons reach all neurons through fixed random synapses, from the end of the first third of a trial
-on, and weights change whenever an error spike arrives. Any data set of events fits, with trials as
-long as its longest sample; a data set of values is shown as Poisson trains.
+neurons reach all neurons through fixed random synapses, by default from the end of the first third
+of a trial on, and weights change whenever an error spike arrives. Any data set of events fits, with
+trials as long as its longest sample; a data set of values is shown as Poisson trains.
 
 With ``--learns readout`` input and recurrent synapses stay as they were drawn: what a random
 recurrent network, read out linearly, knows. Put both beside ``apical data controls``, and beside a
@@ -29,6 +29,8 @@ def build(
     eta_output: float = 1e-3,
     usual: float = 10.0,
     tau_a: float = 200.0,
+    lasts: float | None = None,
+    wait: float | None = None,
 ) -> ap.Network:
     """Describe the network for a data set.
 
@@ -46,9 +48,13 @@ def build(
         Spikes of a hidden neuron in a trial that homeostasis aims at.
     tau_a
         Time constant of adaptation [ms].
+    lasts
+        Duration of a trial [ms], at least that of the longest sample, which it is by default.
+    wait
+        Time in a trial before outputs count and are taught [ms]; a third of it by default.
     """
-    tau, trial = 20.0, data.duration or 100.0
-    wait = float(round(trial / 3))
+    tau, trial = 20.0, lasts or data.duration or 100.0
+    wait = float(round(trial / 3)) if wait is None else wait
     net = ap.Network(seed=seed, trial=trial, settle=wait)
     neuron = {"tau_m": tau, "tau_s": 0.0, "tau_x": tau, "tau_teach": 0.0}
     encoder = ap.encoding.Events() if data.duration else ap.encoding.Poisson()
