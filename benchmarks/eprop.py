@@ -118,11 +118,15 @@ class Apical:
         return ap.Block(values, labels, np.full((), float(learns)), first)
 
     def learn(self, first: int, last: int) -> dict[str, Any]:
-        """Learn trials after those learned before, and say how long it took."""
+        """Decide trials after those learned before, then learn them, and say how long it took.
+
+        Learning acts within a trial, so that decisions while it learns would know the label.
+        """
+        before = self.simulator.run(self._block(first, last, learns=False)).counts["output"]
+        right = decisions(before) == self.task.data.train.labels[first:last]
         block, wall, cpu = self._block(first, last), time.perf_counter(), _processor()
         result = self.simulator.run(block)
         found = {"seconds": time.perf_counter() - wall, "cpu": _processor() - cpu}
-        right = decisions(result.counts["output"]) == self.task.data.train.labels[first:last]
         return found | {"right": int(right.sum()), "hidden": float(result.counts["hidden"].sum())}
 
 
