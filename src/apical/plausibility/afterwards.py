@@ -231,6 +231,8 @@ class _Ran:
         dtype = self.final[projection.name].dtype
         if projection.name in self.began:
             return np.asarray(self.began[projection.name], dtype)
+        if self.described.sampled:  # all of them, as at its end
+            return np.asarray(self.network.initial_weights(projection), dtype)
         answers = self.described.all_answers(projection)
         return np.asarray(answers[0], dtype) if len(answers) == 1 else None
 

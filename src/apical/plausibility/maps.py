@@ -55,9 +55,9 @@ class Weights:
 
     def __init__(self, network: Network, known: Mapping[str, np.ndarray] | None = None) -> None:
         self._network = network
-        self._drawn = {name: [np.asarray(w, float)] for name, w in (known or {}).items()}
         self.sampled = _sampled(network)
         """Neurons that stand for those of large populations, by name."""
+        self._drawn = {name: [self._known(name, w)] for name, w in (known or {}).items()}
 
     def __call__(self, projection: Projection) -> np.ndarray:
         return self.all_answers(projection)[0]
@@ -113,6 +113,14 @@ class Weights:
         found = np.zeros((len(sides[0]), len(sides[1])))
         inside = (i >= 0) & (j >= 0)
         found[i[inside], j[inside]] = edges.each(self._network.initial_state(projection))[inside]
+        return found
+
+    def _known(self, name: str, weights: np.ndarray) -> np.ndarray:
+        """Return known weights of a projection, of the sample where there is one."""
+        projection, found = self._network.projection(name), np.asarray(weights, float)
+        for axis, p in enumerate((projection.pre, projection.post)):
+            if p.name in self.sampled and found.shape[axis] == p.size:
+                found = np.take(found, self.sampled[p.name], axis)
         return found
 
     def size(self, population: Population) -> int:
