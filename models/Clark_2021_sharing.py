@@ -16,7 +16,7 @@ after the first stage (published there: convolutional GEVB 2.33, BP 1.30 %, loca
     apical compare models/Clark_2021_sharing.py --wirings bp,fa,dfa,gevb --seeds 3 --epochs 10
     apical compare models/Clark_2021_sharing.py --wirings bp,fa,dfa,gevb --seeds 3 --epochs 10 \
 --variant convolutional
-    apical run models/Clark_2021_sharing.py --wiring bp --vectorised
+    apical run models/Clark_2021_sharing.py --wiring bp --vectorised true
 """
 
 from math import prod

@@ -27,11 +27,13 @@ from apical import (
     encoding,
     feedback,
     rules,
+    simulate,
 )
+from apical.devices import Block
 from apical.errors import WiringError
 from apical.feedback import FeedbackPathway
 from apical.neurons.base import Population
-from apical.plausibility import audit, maps
+from apical.plausibility import audit, judge, maps
 from apical.plausibility.maps import Pathways, Weights
 from apical.projections.projection import TransposeOf
 from apical.projections.weights import WeightSource
@@ -487,3 +489,27 @@ def test_feedback_from_a_population_of_which_a_sample_is_looked_at(
     net.teach(feedback.layerwise(error, net.forward, connectivity="forward"))
     found = {f.subject: f.level for f in audit(net).findings if f.aspect == "weight transport"}
     assert found == dict.fromkeys(found, "local") and "feedback_second_to_first" in found
+
+
+@pytest.mark.parametrize("wiring", ["fa", "dfa", "gevb"])
+def test_fixed_weights_of_large_populations_are_judged_after_a_run(
+    wiring: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maps, "LARGEST", 100)
+    monkeypatch.setattr(maps, "SAMPLE", 20)
+    net, fields = Network(seed=0), connectivity.ReceptiveFields(3, padding=1)
+    x = net.add(Stimulus("stimulus", 36, encoding.Graded(), shape=(6, 6)))
+    h, g = (net.add(Rate(name, 36, shape=(6, 6))) for name in ("first", "second"))
+    y = net.add(Rate("output", 3))
+    net.connect(x, h, weights=FanIn(), rule=RULE, connectivity=fields)
+    net.connect(h, g, weights=FanIn(), connectivity=fields)  # fixed, and looked at by a sample
+    net.connect(g, y, weights=FanIn(), rule=RULE)
+    net.teach(feedback.WIRINGS[wiring](net.add(RateError("error", 3)), net.forward))
+    values = np.random.default_rng(0).random((4, 36))
+    with simulate(net, "array") as simulator:
+        simulator.run(Block(values, np.arange(4) % 3, np.ones(4)))
+        assert judge(simulator).is_local
+        simulator.load({"first_to_second": 2 * simulator.weights("first_to_second")})
+        (fault,) = judge(simulator).faults
+    n = net.n_synapses("first_to_second")
+    assert fault.subject == "first_to_second" and f"{n} of its 1296 weights" in fault.reason
