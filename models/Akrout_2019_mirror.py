@@ -9,8 +9,7 @@ Here: 784-200-200-10, tanh, logistic outputs with cross-entropy, momentum of 0.9
 learning rate of 0.1 that falls to 0 in 5 epochs, accuracy on the last 10,000 training samples.
 After every 6,400 trials come as many of noise. Mirrors learn from activities, as in the authors'
 code, or from drives, which do not saturate. Feedback weights decay, where those of the authors'
-code grow. docs/results/rates.md has all that is published and reached, and how settings were
-chosen.
+code grow. What is published and reached, and how settings were chosen: docs/results/rates.md.
 
     python models/Akrout_2019_mirror.py
 """

@@ -42,7 +42,7 @@ DEFAULTS: dict[type, dict[str, Any]] = {
     Error: {"target": 100.0, "theta": 1.0, "tau": inf, "whole": 1.0, "frames": 1},
     RateError: {"tau": 5.0, "frames": 1},
     RateTarget: {"tau": 5.0},
-    Rate: {"activation": "tanh", "gain": "slope", "tau": 5.0},
+    Rate: {"activation": "tanh", "gain": "slope", "tau": 5.0, "components": 1},
     Bias: {"size": 1},
     Reward: {"size": 1},
     Relay: {"theta": 1.0},

@@ -512,4 +512,4 @@ def test_fixed_weights_of_large_populations_are_judged_after_a_run(
         simulator.load({"first_to_second": 2 * simulator.weights("first_to_second")})
         (fault,) = judge(simulator).faults
     n = net.n_synapses("first_to_second")
-    assert fault.subject == "first_to_second" and f"{n} of its 1296 weights" in fault.reason
+    assert fault.subject == "first_to_second" and f"{n} of its {n} weights" in fault.reason

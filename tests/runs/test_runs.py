@@ -518,7 +518,14 @@ def test_what_earlier_versions_do_not_say_is_as_by_default(
     out = unbound(stopped(experiment, tmp_path / "run"))
     said = read_experiment(out)
     later = {f.name: f.default for f in fields(Experiment) if f.metadata == configuration.LATER}
-    assert later == {"hypothesis": "", "scale": None, "measure": (), "measure_every": "epoch"}
+    gradients = {"surrogate": "fast_sigmoid", "steepness": 25.0, "through_reset": False}
+    assert later == {
+        "hypothesis": "",
+        "scale": None,
+        "measure": (),
+        "measure_every": "epoch",
+        **gradients,
+    }
     for name in later:
         rewrite(out / CONFIG, {}, without=name)
     assert read_experiment(out) == replace(said, **later)

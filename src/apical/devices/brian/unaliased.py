@@ -28,10 +28,8 @@ class UnaliasedGenerator(NumpyCodeGenerator):
 
 def _copied(line: str, statement: Any) -> str:
     """Return a line that copies what it would only name."""
-    name = statement.expr.strip()
-    if statement.op not in ("=", ":=") or not isinstance(
-        ast.parse(name, mode="eval").body, ast.Name
-    ):
+    name, assigns = statement.expr.strip(), statement.op in ("=", ":=")
+    if not (assigns and isinstance(ast.parse(name, mode="eval").body, ast.Name)):
         return line
     return f"{statement.var} = {name}.copy() if isinstance({name}, _numpy.ndarray) else {name}"
 
@@ -45,9 +43,12 @@ class UnaliasedCodeObject(NumpyCodeObject):
 class InProcessDevice(RuntimeDevice):
     """Brian2's device in process, with NumPy code that copies."""
 
-    def code_object_class(
-        self, codeobj_class: Any = None, fallback_pref: str = "codegen.target"
-    ) -> type[CodeObject]:
-        """Return the class of code objects to make."""
-        found: type[CodeObject] = super().code_object_class(codeobj_class, fallback_pref)
-        return UnaliasedCodeObject if found is NumpyCodeObject else found
+    def code_object(self, *given: Any, codeobj_class: Any = None, **more: Any) -> CodeObject:
+        """Return the code of an object.
+
+        Brian2 has by now given NumPy's own class functions of Python, which this one inherits.
+        """
+        kind = self.code_object_class(codeobj_class)
+        kind = UnaliasedCodeObject if kind is NumpyCodeObject else kind
+        found: CodeObject = super().code_object(*given, codeobj_class=kind, **more)
+        return found
