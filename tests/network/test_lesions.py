@@ -10,6 +10,7 @@ import apical as ap
 from apical.devices import Block
 from apical.errors import ParameterError, WiringError
 from apical.language.activations import ACTIVATIONS
+from apical.measures.alignment import angles_to_backpropagation
 from apical.network.lesions import cut, silenced, stimulated
 from apical.neurons import Population
 from apical.plausibility import judge
@@ -294,3 +295,24 @@ def test_times_and_shares_are_checked(wrong: dict[str, Any]) -> None:
         stimulated(rates(), "hidden_1", strength=1.0, **wrong)
     with pytest.raises(ParameterError):
         cut(rates(), "error_to_hidden_1", **wrong)
+
+
+@pytest.mark.parametrize(
+    "undergoes",
+    [
+        lambda net: ap.hypotheses.redrawn_feedback(net, every=32),
+        lambda net: ap.hypotheses.lost_error_neurons(net, share=0.5, after=10),
+        lambda net: cut(net, "error_to_hidden_1", share=0.5, after=10),
+        lambda net: silenced(net, "hidden_1", share=0.5, after=10),
+    ],
+    ids=["redrawn", "lost", "cut", "silenced"],
+)
+def test_angles_to_backpropagation_are_those_of_the_weights(undergoes) -> None:
+    """What will be done to feedback does not matter to the gradient at the present weights."""
+    block = Block(np.random.default_rng(0).random((12, 6)), np.arange(12) % 3)
+    found = []
+    for net in (rates(), undergoes(rates())):
+        with ap.simulate(net, "array", batch=12) as simulator:
+            found.append(angles_to_backpropagation(simulator, block))
+    assert found[1] == pytest.approx(found[0], abs=1e-9)
+    assert min(found[0].values()) > 1

@@ -82,8 +82,10 @@ def angles_to_backpropagation(simulator: Simulator, block: Block) -> dict[str, f
         for p in network.projections
         if not isinstance(p.weights, ReadBackwards)
     }
-    exact = network.rewired(feedback.transposed).altered(population=_summing)
-    # the exact network receives the true error, whatever the state of its error synapses
+    # the exact network receives the true error, whatever the state of its error synapses, and
+    # transports weights on which no intervention could act
+    alone = network.altered(interventions=())
+    exact = alone.rewired(feedback.transposed).altered(population=_summing)
     back = {p.name for p in exact.feedback.projections} if exact.feedback else set()
     told = {p.name for p in exact.projections if p.post.role == "error"}
     true = {name: w for name, w in weights.items() if name not in back | told}
