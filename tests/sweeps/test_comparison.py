@@ -137,7 +137,7 @@ def test_figure_of_nothing_is_refused() -> None:
 @pytest.mark.slow
 def test_every_wiring_is_compared(model: str, tmp_path: Path) -> None:
     script = str(Path(MODEL).with_name(f"{model}.py"))
-    options = {"hidden": 8}
+    options = {"hidden": 12}
     small = Experiment(script, options, train_trials=60, test_trials=30, epochs=1, batch=10)
     outcomes = compare(small, list(feedback.WIRINGS), [0], tmp_path, progress=False)
     assert [outcome.wiring for outcome in outcomes] == list(feedback.WIRINGS)
