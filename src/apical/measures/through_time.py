@@ -18,6 +18,7 @@ from apical.measures.alignment import angle
 from apical.measures.learning import compared
 from apical.measures.updates import Moments, backpropagated, rule_of, update, update_signals
 from apical.network.description import Network
+from apical.network.held_weights import as_matrix
 from apical.projections.projection import Projection, ReadBackwards
 from apical.records.recording import record
 
@@ -290,10 +291,7 @@ def parts_of_angles(
         teach = backpropagated(network, weights, Moments(records, rule_of(p)), p.post)
         here = update(p, weights[p.name], records)
         local = update(p, weights[p.name], records, teach)
-        edges = network.edges(p)
-        exact, last = (
-            -(g[p.name] if edges is None else edges.dense(g[p.name])) for g in (own, other)
-        )
+        exact, last = (-as_matrix(network, p, g[p.name]) for g in (own, other))
         found[p.name] = {
             "feedback": angle(here, local),
             "time": angle(local, exact),

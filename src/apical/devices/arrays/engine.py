@@ -25,6 +25,7 @@ from apical.devices.simulator import (
 )
 from apical.errors import DeviceError
 from apical.network.description import Network
+from apical.network.held_weights import as_matrix
 from apical.network.size import check_trials_fit
 from apical.network.stimuli import drive_of
 from apical.projections.projection import Projection, ReadBackwards
@@ -159,8 +160,7 @@ class ArraySimulator(Closing):
         if isinstance(known.weights, ReadBackwards):
             forward = self.weights(known.weights.projection)
             return known.weights.made(forward, self.network.magnitudes(known))
-        held, edges = self._held(name), self.network.edges(known)
-        return held if edges is None else edges.dense(held)
+        return as_matrix(self.network, known, self._held(name))
 
     @shortage.said
     def run(self, block: Block) -> BlockResult:
@@ -271,8 +271,8 @@ class ArraySimulator(Closing):
             name, update = item.projection.name, self.library.empty(item.shape)
             state = self._dynamics[name]
             _call(item.update(self._weights[name], state, brought, len(block), update))
-            values, edges = self._storages[name].back(update), self.network.edges(item.projection)
-            found[name] = values if edges is None else edges.dense(values)
+            values = self._storages[name].back(update)
+            found[name] = as_matrix(self.network, item.projection, values)
         return found
 
     def _settle(

@@ -27,6 +27,7 @@ from apical.devices.simulator import (
 )
 from apical.errors import DeviceError, ParameterError
 from apical.network.description import Network
+from apical.network.held_weights import as_matrix
 from apical.network.size import check_trials_fit
 from apical.projections.projection import Projection
 
@@ -358,8 +359,8 @@ class BrianSimulator(Closing, ABC):
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless], 0 without a synapse."""
         name = projection.name if isinstance(projection, Projection) else projection
-        held, edges = self._held(self.network.projection(name).name), self.network.edges(name)
-        return held if edges is None else edges.dense(held)
+        known = self.network.projection(name)
+        return as_matrix(self.network, known, self._held(known.name))
 
 
 def precision(dtype: np.dtype) -> AbstractContextManager[None]:

@@ -216,16 +216,8 @@ class LockstepSimulator(BrianSimulator):
         Neftci, Mostafa & Zenke 2019, doi:10.1109/MSP.2019.2931595.
         """
         self._check_gradients(block)
-        quiet = replace(block, learning=np.zeros(()))
-        self._making.surrogate = surrogate
-        try:
-            with self.library.working():
-                cells = self._cells()
-                leaves = self._leaves(cells, [p.name for p in self._built.network.projections])
-                cells = self._with_rows(cells, len(block))
-                self._show(cells, quiet, 0, None, opening=True)
-        finally:
-            self._making.surrogate = None
+        names = [p.name for p in self._built.network.projections]
+        cells, leaves = self._unrolled(block, surrogate, names)
         found = self._slopes(cells, block, leaves)
         return {name: self.library.back(gradient) for name, gradient in found.items()}
 
@@ -257,10 +249,8 @@ class LockstepSimulator(BrianSimulator):
             As `gradients`.
         """
         self._check_gradients(block)
-        names, closing = (
-            [p.name for p in self.network.plastic],
-            [a for a in self._actions if a.closing],
-        )
+        names = [p.name for p in self.network.plastic]
+        closing = [action for action in self._actions if action.closing]
         updates, gradients = list[dict[str, Any]](), list[dict[str, Any]]()
 
         def learn(cells: Cells) -> None:
@@ -270,7 +260,7 @@ class LockstepSimulator(BrianSimulator):
                     action.run(ended)
             updates.append({n: self.library.back(ended[f"{n}.w"] - start[n]) for n in names})
 
-        def descend(cells: Cells) -> None:
+        def descend(cells: Cells, leaves: Mapping[str, Array]) -> None:
             slopes = self._slopes(cells, block, leaves, again=True)
             gradients.append({n: self.library.back(slope) for n, slope in slopes.items()})
 
@@ -279,17 +269,33 @@ class LockstepSimulator(BrianSimulator):
             start = {n: cells[f"{n}.w"] for n in names}
             rows = self._with_rows(cells, len(block))
             self._show(rows, block, 0, _Looks(learn, steps), opening=True)
+        self._unrolled(block, surrogate, names, descend, steps)
+        return updates, gradients
+
+    def _unrolled(
+        self,
+        block: Block,
+        surrogate: Surrogate,
+        projections: Sequence[str],
+        look: Callable[[Cells, Mapping[str, Array]], None] | None = None,
+        steps: Sequence[int] = (),
+    ) -> tuple[Cells, dict[str, Array]]:
+        """Show trials without learning such that gradients pass, and return cells and weights.
+
+        After some time steps, what there is is looked at.
+        """
+        quiet = replace(block, learning=np.zeros(()))
         self._making.surrogate = surrogate
         try:
             with self.library.working():
                 cells = self._cells()
-                leaves = self._leaves(cells, names)
-                quiet = replace(block, learning=np.zeros(()))
-                rows = self._with_rows(cells, len(block))
-                self._show(rows, quiet, 0, _Looks(descend, steps), opening=True)
+                leaves = self._leaves(cells, projections)
+                cells = self._with_rows(cells, len(block))
+                seen = _Looks(lambda now: look(now, leaves), steps) if look else None
+                self._show(cells, quiet, 0, seen, opening=True)
         finally:
             self._making.surrogate = None
-        return updates, gradients
+        return cells, leaves
 
     def _leaves(self, cells: Cells, projections: Sequence[str]) -> dict[str, Array]:
         """Let gradients of weights be computed, and return these weights."""
