@@ -1,8 +1,9 @@
 """The `apical` command: one module for each command, or for few that share their options.
 
 Imports everything, once it is called; a shell that asks what a word may be, or somebody who asks
-which commands there are, is answered before that (`answering.py`). To add a command, write a module with a click command in it, name it in
-`app.ELSEWHERE`, and write the table of completions anew: ``python -m apical.cli.tabulating``.
+which commands there are, is answered before that (`answering.py`). To add a command, write a module
+with a click command in it, name it in `app.ELSEWHERE`, and write the table of completions anew:
+``python -m apical.cli.tabulating``.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Completions for bash, zsh and fish, and what commands there are, without what these import.
 
-The protocol of completions is click's. Commands, options and names come from a table (`completions.json`) that
-`tabulating.py` writes from the real commands, and a test keeps it so; names of models, run
-directories and data files are looked up where the shell is. Nothing is run: options of a model
-script are read from its text.
+The protocol of completions is click's. Commands, options and names come from a table
+(`completions.json`) that `tabulating.py` writes from the real commands, and a test keeps it so;
+names of models, run directories and data files are looked up where the shell is. Nothing is run:
+options of a model script are read from its text.
 """
 
 import ast

@@ -193,7 +193,7 @@ class Reader:
         return kind(**{name: self.value(data[name]) for name in given})
 
     def _mask(self, stored: Any) -> Any:
-        """Return a sparse mask (`scipy.sparse.coo_array`) from its pairs of neurons and its shape."""
+        """Return a mask (`scipy.sparse.coo_array`) from its pairs of neurons and its shape."""
         from scipy import sparse  # slow to import, and few networks have a mask
 
         i, j, shape = stored
