@@ -11,6 +11,8 @@
 # make test-genn: device genn, and Brian2 2.5.4, in an environment of their own; what runs needs
 #   GENN_PATH, the folder of GeNN's source.
 # make fuzz: 100,000 damaged files and texts for every reader and parser; minutes.
+# make bench: benchmarks that need no other program, a quarter of an hour; names what is slower than the
+#   last time on this machine by more than 10 %.
 # make mutants: 200 small changes of rules, feedback, neurons, measures and exports, of which tests
 #   should notice 90 % or more; some 15 minutes of one core. What became of each is in mutants.csv.
 PYTHON ?= python3
@@ -18,6 +20,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNS := runs/demo
+# Runs at the same time: one for each processor.
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 # As many processes test as there are cores: threads of BLAS in each would wait for one another.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
@@ -34,7 +38,7 @@ SAID := $(VENV)/.generated
 # What `make test-docs` looks at with one site, and `make test-rest` would build another for.
 SITE := tests/project/test_site.py tests/project/test_browser.py
 
-.PHONY: demo test test-fast test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs test-docs clean help
+.PHONY: demo bench test test-fast test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs test-docs clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -46,7 +50,8 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	@rm -rf $(RUNS)
-	$(BIN)/apical run spiking_dfa --dataset digits --hidden 200 --epochs 30 --seed 0,1,2 --out $(RUNS)
+	$(BIN)/apical run spiking_dfa --dataset digits --hidden 200 --epochs 30 --seed 0,1,2 \
+		--jobs $(JOBS) --out $(RUNS)
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --jobs auto --quiet docs docs/_build/html
@@ -132,6 +137,9 @@ same-bits: $(STAMP)
 
 fuzz: $(STAMP)
 	$(BIN)/python tests/fuzzing.py --inputs 100000 --seed 0
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/suites.py
 
 mutants: $(STAMP)
 	$(BIN)/python tests/mutation.py --sample 200 --seed 0 --out mutants.csv

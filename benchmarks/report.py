@@ -37,6 +37,7 @@ def machine() -> dict[str, Any]:
         version = done.stdout.partition("\n")[0]
     return {
         "processor": cpu,
+        "instructions": instructions(),
         "processors": os.cpu_count(),
         "load_at_start": [round(x, 2) for x in os.getloadavg()],
         "system": f"{platform.system()} {platform.release()}",
@@ -46,6 +47,14 @@ def machine() -> dict[str, Any]:
         "brian2": brian2.__version__,
         "apical": apical.__version__,
     }
+
+
+def instructions() -> str:
+    """Return the widest vector instructions of the processor that compilers here may use."""
+    info = Path("/proc/cpuinfo")
+    flags = set(info.read_text().split()) if info.exists() else set()
+    known = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
+    return next((name for flag, name in known.items() if flag in flags), platform.machine())
 
 
 def summary(values: Sequence[float]) -> dict[str, Any]:

@@ -27,6 +27,17 @@ def _verdict(met: Sequence[bool]) -> str:
     return "missed in part" if any(met) else "missed"
 
 
+def at_the_prompt(results: Mapping[str, Any]) -> Table:
+    """Processor time of commands, as multiples of that of ``python -c pass``."""
+    rows = []
+    for row in results["commands"][1:]:
+        wanted = row["most"]
+        met = "" if wanted is None else _verdict([row["ratio"]["median"] <= wanted])
+        aim = "" if wanted is None else f"{wanted:g}"
+        rows.append([row["name"], _spread(row["ratio"], 1), aim, met])
+    return _table(["command", "times python -c pass", "aim, at most", "verdict"], rows)
+
+
 def rate_times(results: Mapping[str, Any]) -> Table:
     """Milliseconds a batch of rate networks, one thread."""
     compared = [case for case in results["compared"] if case["threads"] == 1]
@@ -304,6 +315,7 @@ def large_comparison(results: Mapping[str, Any]) -> Table:
 ADAPTERS: dict[str, Callable[[Any], Table]] = {
     function.__name__: function
     for function in (
+        at_the_prompt,
         rate_times,
         rate_targets,
         rate_epoch,

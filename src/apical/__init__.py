@@ -6,7 +6,6 @@ Public names are imported when they are first used: `__init__.pyi` lists them, a
 are. A shell that asks for completions, or for a version, thus need not wait for NumPy.
 """
 
-import ast
 import importlib
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,8 @@ _moved.install()
 @cache
 def _public() -> dict[str, tuple[str, str]]:
     """Return the public names: name -> (module, its name there)."""
+    import ast
+
     body = ast.parse((_HERE / "__init__.pyi").read_text(encoding="utf-8")).body
     imports = (node for node in body if isinstance(node, ast.ImportFrom))
     return {

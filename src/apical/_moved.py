@@ -8,7 +8,6 @@ import importlib
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -107,8 +106,12 @@ def under_new_name(name: str, stacklevel: int) -> ModuleType:
     return importlib.import_module(new)
 
 
-class _Elsewhere(MetaPathFinder, Loader):
-    """Finds a module of an old name where it is now."""
+class _Elsewhere:
+    """Finds a module of an old name where it is now: a finder and loader of Python's import.
+
+    It has what both protocols ask for, and no base class, since `importlib.abc` imports more than
+    all of this package's beginning.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -116,7 +119,9 @@ class _Elsewhere(MetaPathFinder, Loader):
         """Return the specification of a module that has moved; None of any other."""
         name = fullname.removeprefix("apical.")
         known = name in MOVED or name in PUBLIC
-        return ModuleSpec(fullname, self) if name != fullname and known else None
+        if name == fullname or not known:
+            return None
+        return ModuleSpec(fullname, self)  # type: ignore[arg-type]  # a loader by what it has
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Import the module where it is now: one object has both names."""

@@ -74,6 +74,38 @@ def every(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 PATHS = list(every(app.commands))
+GROUPS = [path for path in PATHS if answering.is_overview([*path, "--help"])]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize(
+    "line", [[], ["-h"], *([*path, "--help"] for path in GROUPS)], ids=" ".join
+)
+def test_what_commands_there_are_is_what_the_real_commands_say(
+    line: list[str],
+    columns: int,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr(sys, "argv", ["apical", *line])
+    with pytest.raises(SystemExit) as real:
+        app.main()
+    wanted = capfd.readouterr()
+    assert answering.overview(line) == real.value.code
+    assert capfd.readouterr() == wanted
+    assert "Usage: apical" in "".join(wanted)
+
+
+def test_what_commands_there_are_needs_nothing_that_commands_import(tmp_path: Path) -> None:
+    begin = ENTRY.replace("main()", "sys.argv[1:] = ['--help']")
+    code = f"{begin}\ntry: main()\nfinally: print(sorted(sys.modules))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    *said, loaded = found.stdout.splitlines()
+    assert "Commands:" in said and "'apical.cli.answering'" in loaded
+    assert "'numpy'" not in loaded and "'rich'" not in loaded and "'apical.cli.app'" not in loaded
 
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)

@@ -30,6 +30,8 @@ from apical.network.description import Network as Description
 from apical.neurons.encoding import Regular
 from apical.plasticity.rules import LearningRule
 from apical.plausibility import ASPECTS, Aspect, audit
+from apical.plausibility.maps import Pathways, Weights
+from apical.plausibility.transport import transport
 from apical.projections.projection import Projection
 
 
@@ -213,7 +215,10 @@ def test_weights_of_ones_own_are_not_weight_transport() -> None:
 
 def test_weights_drawn_by_themselves_are_not_called_copies() -> None:
     for seed in range(200):
-        assert audit(rates(feedback.layerwise, (8, 10, 10, 4), seed=seed)).is_local
+        net = rates(feedback.layerwise, (8, 10, 10, 4), seed=seed).in_order()
+        found = list(transport(Pathways(net, Weights(net))))
+        assert found and all(finding.level == "local" for finding in found)
+    assert audit(net).is_local
 
 
 def test_two_single_neurons_are_not_weight_transport() -> None:

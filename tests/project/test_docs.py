@@ -257,13 +257,20 @@ def test_enough_models_show_their_equation() -> None:
     assert len(names) > 35
 
 
+@pytest.mark.parametrize(
+    "largest", [60, pytest.param(None, marks=[pytest.mark.slow, pytest.mark.thorough])]
+)
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
-def test_every_choice_of_a_model_is_plausible(path: Path) -> None:
+def test_every_choice_of_a_model_is_plausible(path: Path, largest: int | None) -> None:
+    """Choices say how neurons are wired, whatever their number: as it is in one test in all."""
     model = models.load(str(path))
     data = datasets.load("digits")
     choices = [[(o.name, choice) for choice in o.choices] for o in model.options if o.choices]
+    sizes = {o.name: o.default for o in model.options if o.name == "hidden" and o.kind is int}
+    if largest is not None:
+        sizes = {name: min(size, largest) for name, size in sizes.items()}
     for options in map(dict, itertools.product(*choices)):
-        card = check(model.build(data, 0, **options), transport=True)
+        card = check(model.build(data, 0, **options, **sizes), transport=True)
         shares = options.get("variant") == "convolutional"
         assert card.is_local == (options.get("wiring") != "bp" and not shares)
 

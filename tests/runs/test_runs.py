@@ -181,7 +181,9 @@ def test_run_killed_at_any_moment_goes_on_with_the_same_bits(
             raise AssertionError(f"killed at moment {at} ({name})") from error
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 10))]
+)
 def test_run_killed_again_and_again_goes_on_with_the_same_bits(
     experiment: Experiment, tmp_path: Path, whole: Path, seed: int
 ) -> None:

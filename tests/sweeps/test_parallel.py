@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from apical.cli.app import commands
-from apical.errors import RunError
+from apical.errors import ApicalWarning, ParameterError, RunError
 from apical.runs.experiment import Experiment
 from apical.runs.run import Stopped, run
-from apical.scripts import gallery
-from apical.sweeps import in_parallel
+from apical.scripts import gallery, models
+from apical.sweeps import in_parallel, room
 from apical.sweeps.parallel import check_claim, checks_in_parallel
+from apical.sweeps.room import PROCESS
 from apical.sweeps.wirings import compare
 
 SMALL = {"train_trials": 200, "test_trials": 50, "epochs": 2}
@@ -130,6 +131,67 @@ def test_checks_of_the_gallery_come_in_their_order(tmp_path: Path) -> None:
     lines = checks_in_parallel(names, tmp_path, 2, progress=False)
     assert [line.name for line in lines] == names
     assert all(line.finding is not None and line.finding.holds for line in lines)
+
+
+@pytest.mark.slow
+def test_a_killed_job_is_named_and_goes_on_while_the_others_are_finished(tmp_path: Path) -> None:
+    """Kill the worker of one run, whoever it is, whenever it has begun: as short memory does."""
+    script = tmp_path / "deadly.py"
+    build = Path(models.__file__).parents[3] / "models" / "rate_dfa.py"
+    script.write_text(
+        build.read_text()
+        + "\n\n_plain = build\n\n\ndef build(data: ap.Dataset, seed: int) -> ap.Network:\n"
+        "    import multiprocessing, os, signal\n"
+        "    if seed == 1 and multiprocessing.parent_process() is not None:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return _plain(data, seed)\n"
+    )
+    several = [(Experiment(str(script), seed=k, **SMALL), tmp_path / f"seed{k}") for k in range(3)]
+    with pytest.raises(RunError, match="seed1 failed: its worker died again and again") as caught:
+        in_parallel(several, 2, progress=False, draw=False)
+    assert "Runs that are finished: 2 of 3." in caught.value.message
+    assert all((tmp_path / f"seed{k}" / "summary.json").exists() for k in (0, 2))
+    script.write_text(build.read_text())
+    again = in_parallel(several, 2, progress=False, draw=False)
+    assert [summary["seed"] for summary in again] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("free", "fitting"), [(1e15, 3), (2.5 * PROCESS, 2), (1e6, 1)])
+def test_no_more_runs_at_a_time_than_fit_into_memory(
+    free: float, fitting: int, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setattr(room, "free_memory", lambda: free)
+    several = [Experiment("rate_dfa", seed=seed, **SMALL) for seed in range(3)]
+    assert room.that_fit(8, several) == fitting
+    said = [str(warning.message) for warning in recwarn if "at the same time" in str(warning)]
+    assert bool(said) == (fitting < 3)
+    if said:
+        assert f"are free; {fitting} at a time." in said[0]
+
+
+def test_the_largest_run_decides_how_many_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [Experiment("rate_dfa", options={"hidden": n}, **SMALL) for n in (10, 50_000)]
+    small, large = map(room.run_bytes, sizes)
+    assert large > small + 8 * 64 * 50_000
+    monkeypatch.setattr(room, "free_memory", lambda: large + small)
+    with pytest.warns(ApicalWarning, match="2 runs at the same time would take"):
+        assert room.that_fit(2, sizes) == 1
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "1.5", "all"])
+@pytest.mark.parametrize(
+    "command", [["run", "rate_dfa"], ["compare", "rate_dfa"], ["gallery"], ["sweep", "none.toml"]]
+)
+def test_no_jobs_at_all_are_refused_in_one_line(command: list[str], jobs: str) -> None:
+    option = "--workers" if command[0] == "sweep" else "--jobs"
+    found = CliRunner().invoke(commands, [*command, option, jobs])
+    assert found.exit_code == 2
+    assert f"Invalid value for '{option}': " in found.output.splitlines()[-1]
+
+
+def test_in_python_no_jobs_at_all_are_a_parameter_error() -> None:
+    with pytest.raises(ParameterError, match=r"in_parallel: jobs must be one whole number .*got 0"):
+        in_parallel([], 0)
 
 
 def test_a_check_that_fails_says_why(tmp_path: Path) -> None:

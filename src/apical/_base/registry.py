@@ -10,11 +10,14 @@ Commands, error messages, lists and tests read the registry, so that a registere
 everywhere.
 """
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from functools import cache
+from importlib import metadata
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any, Generic, TypeVar
 
 from apical._base.checking import shown
 from apical.errors import ApicalWarning, ParameterError
@@ -23,6 +26,24 @@ T = TypeVar("T")
 
 GROUP = "apical"
 """Prefix of all groups of entry points."""
+
+
+def entry_points(group: str) -> EntryPoints:
+    """Return the entry points of a group.
+
+    Parameters
+    ----------
+    group
+        For instance ``"apical.measures"``.
+    """
+    found: EntryPoints = _all_entry_points(tuple(sys.path)).select(group=group)
+    return found
+
+
+@cache
+def _all_entry_points(path: tuple[str, ...]) -> Any:
+    """Return what is installed where Python looks; read once, since every registry asks."""
+    return metadata.entry_points()
 
 
 class Registry(MutableMapping[str, T], Generic[T]):

@@ -1,11 +1,13 @@
 """The `apical` command: one module for each command, or for few that share their options.
 
-Imports everything, once it is called; a shell that asks what a word may be is answered before that
-(`answering.py`). To add a command, write a module with a click command in it, name it in
-`app.ELSEWHERE`, and write the table of completions anew: ``python -m apical.cli.tabulating``.
+Imports everything, once it is called; a shell that asks what a word may be, or somebody who asks
+which commands there are, is answered before that (`answering.py`). To add a command, write a module
+with a click command in it, name it in `app.ELSEWHERE`, and write the table of completions anew:
+``python -m apical.cli.tabulating``.
 """
 
 import os
+import sys
 
 from apical.cli.protocol import COMPLETE
 
@@ -16,6 +18,10 @@ def main() -> None:
         from apical.cli.answering import answer
 
         raise SystemExit(answer())
+    from apical.cli.answering import is_overview, overview
+
+    if is_overview(sys.argv[1:]):
+        raise SystemExit(overview(sys.argv[1:]))
     _loaded().main()
 
 

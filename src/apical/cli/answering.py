@@ -1,15 +1,15 @@
-"""Completions for bash, zsh and fish: answers without importing what commands need.
+"""Completions for bash, zsh and fish, and what commands there are, without what these import.
 
-The protocol is click's. Commands, options and names come from a table (`completions.json`) that
-`tabulating.py` writes from the real commands, and a test keeps it so; names of models, run
-directories and data files are looked up where the shell is. Nothing is run: options of a model
-script are read from its text.
+The protocol of completions is click's. Commands, options and names come from a table
+(`completions.json`) that `tabulating.py` writes from the real commands, and a test keeps it so;
+names of models, run directories and data files are looked up where the shell is. Nothing is run:
+options of a model script are read from its text.
 """
 
 import ast
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, shell_complete
 
-from apical.cli.protocol import COMPLETE
+from apical.cli.protocol import COMPLETE, CONTEXT
 
 TABLE = Path(__file__).with_name("completions.json")
 """Commands, their options, and names of registered objects."""
+HELP = tuple(CONTEXT["help_option_names"])
+"""Options that ask for help."""
 DEEPEST, MOST = 3, 2000
 """How deep, and among how many directories, runs are looked for."""
 
@@ -31,6 +33,47 @@ def answer() -> int:
     """Answer the shell, and return the exit code."""
     asked = os.environ[COMPLETE]
     return shell_complete(commands(), {}, "apical", COMPLETE, asked)
+
+
+def is_overview(arguments: Sequence[str]) -> bool:
+    """Say whether a command line asks which commands there are: ``--help`` of a group, or nothing.
+
+    Parameters
+    ----------
+    arguments
+        What follows ``apical``.
+
+    Examples
+    --------
+    >>> from apical.cli.answering import is_overview
+    >>> [is_overview(line.split()) for line in ("", "-h", "data --help", "run --help", "data")]
+    [True, True, True, False, False]
+    """
+    if not arguments:
+        return True
+    *path, last = arguments
+    if last not in HELP:
+        return False
+    told = table()["commands"]
+    for name in path:
+        told = told.get("commands", {}).get(name, {})
+    return "commands" in told
+
+
+def overview(arguments: Sequence[str]) -> int:
+    """Print which commands there are, and return the exit code.
+
+    Parameters
+    ----------
+    arguments
+        What follows ``apical``, for which `is_overview` holds.
+    """
+    try:
+        commands().main([*arguments], "apical", standalone_mode=False)
+    except click.ClickException as error:  # nothing was asked for
+        error.show()
+        return error.exit_code
+    return 0
 
 
 @cache
@@ -47,13 +90,12 @@ def commands() -> click.Command:
 
 def _command(name: str, told: Mapping[str, Any]) -> click.Command:
     parameters = [*map(_parameter, told["parameters"])]
-    context = {"help_option_names": ["-h", "--help"]}
     if "commands" in told:
         below = {inner: _command(inner, what) for inner, what in told["commands"].items()}
         return click.Group(
-            name, below, params=parameters, help=told["help"], context_settings=context
+            name, below, params=parameters, help=told["help"], context_settings=CONTEXT
         )
-    return _ModelCommand(name, params=parameters, help=told["help"], context_settings=context)
+    return _ModelCommand(name, params=parameters, help=told["help"], context_settings=CONTEXT)
 
 
 def _parameter(told: Mapping[str, Any]) -> click.Parameter:

@@ -28,6 +28,7 @@ from apical.cli.model_options import (
 )
 from apical.cli.near import Group, unknown_option
 from apical.cli.programs import only_compiled, program_options, taken
+from apical.cli.protocol import CONTEXT
 from apical.data import datasets
 from apical.errors import ending_in_one_line
 from apical.runs.directory import check_new
@@ -35,8 +36,6 @@ from apical.runs.experiment import Experiment
 from apical.runs.manifest import CONFIG
 from apical.runs.run import Stopped, resume, run
 from apical.scripts import models
-
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def main() -> None:

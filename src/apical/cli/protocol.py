@@ -1,4 +1,10 @@
-"""The environment variable by which a shell asks for completions, as click names it."""
+"""What completions and commands have in common: click's names and settings."""
+
+from typing import Any
 
 COMPLETE = "_APICAL_COMPLETE"
-"""Set to ``bash_complete``, ``zsh_complete`` or ``fish_complete`` while a shell waits."""
+"""Environment variable that is ``bash_complete``, ``zsh_complete`` or ``fish_complete`` while a
+shell waits for completions."""
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""How help is asked for, and its width."""

@@ -1,5 +1,6 @@
 """The table of completions, made of the real commands: ``python -m apical.cli.tabulating``."""
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +40,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {"library": ("numpy", "torch", "torch:c
 """Values of parameters that take any text, as far as they are known."""
 
 SHORT = 60
-"""Characters of help that are shown beside a completion."""
+"""Characters of an option's help that are shown beside a completion."""
 
 
 def tabulated() -> dict[str, Any]:
@@ -69,8 +70,12 @@ def _is_own(value: Any) -> bool:
 
 def _told(name: str, command: click.Command, context: click.Context) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "help": command.get_short_help_str(SHORT),
-        "parameters": [_parameter(name, p) for p in command.params if not getattr(p, "hidden", 0)],
+        "help": _help(command),
+        "parameters": [
+            _parameter(name, parameter, whole=isinstance(command, click.Group))
+            for parameter in command.params
+            if not getattr(parameter, "hidden", False)
+        ],
     }
     if isinstance(command, click.Group):
         below = {
@@ -84,12 +89,19 @@ def _told(name: str, command: click.Command, context: click.Context) -> dict[str
     return told
 
 
-def _parameter(command: str, parameter: click.Parameter) -> dict[str, Any]:
+def _help(command: click.Command) -> str:
+    """Return the help text: all of a group's, which is shown from here, and how others begin."""
+    whole = inspect.cleandoc(command.help or "")
+    return whole if isinstance(command, click.Group) else whole.partition("\n\n")[0]
+
+
+def _parameter(command: str, parameter: click.Parameter, *, whole: bool) -> dict[str, Any]:
     name = str(parameter.name)
     told: dict[str, Any] = {"name": name}
     if isinstance(parameter, click.Option):
         told["options"] = [*parameter.opts, *parameter.secondary_opts]
-        told["help"] = _first_sentence(parameter.help or "")
+        text = parameter.help or ""
+        told["help"] = text if whole else _first_sentence(text)
         told["flag"], told["multiple"] = parameter.is_flag, parameter.multiple
     if parameter.nargs != 1:
         told["nargs"] = parameter.nargs

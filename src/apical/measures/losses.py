@@ -12,9 +12,6 @@ from apical.errors import DataError, WiringError
 from apical.language.activations import ACTIVATIONS
 from apical.network.description import Network
 
-with undisturbed():
-    from scipy.special import xlogy
-
 CROSS_ENTROPY = ("logistic", "softmax")
 """Output activations whose derivative cancels in the gradient of the cross-entropy loss."""
 
@@ -108,6 +105,9 @@ def losses_of(network: Network, outputs: Matrix, target: Matrix) -> np.ndarray:
     >>> losses_of(net, np.zeros((2, 2)), np.array([[1.0, 0.0], [3.0, 4.0]]))
     array([ 0.5, 12.5])
     """
+    with undisturbed():  # here, since it is slow to import and `apical run` rarely needs it
+        from scipy.special import xlogy
+
     output, y = network.output, np.asarray(outputs, np.float64)
     if _is_squared(network):
         return np.asarray(((target - y) ** 2).sum(axis=1) / 2)

@@ -10,9 +10,6 @@ from apical._base.parameters import NonNegative, Share
 from apical._base.rounding import is_flat
 from apical.errors import DataError
 
-with undisturbed():
-    from scipy import stats
-
 
 @dataclass(frozen=True)
 class NormalFit:
@@ -91,6 +88,9 @@ def normal_fit(values: np.ndarray) -> NormalFit:
         ...
     apical.errors.exceptions.DataError: A normal fit needs two finite numbers or more that are ...
     """
+    with undisturbed():  # here, since it is slow to import and other measures need none of it
+        from scipy import stats
+
     numbers = np.asarray(values, np.float64).ravel()
     std = float(numbers.std()) if numbers.size else 0.0
     if numbers.size < 2 or not np.isfinite(std) or is_flat(numbers):

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from apical._base.checking import check_fields, checked, require
-from apical._base.extras import library
 from apical._base.parameters import Kinds, Matrix, Measured, NonNegative, Vector
 from apical._base.rounding import ROUNDING, is_flat, is_nothing, ranks, size_of
 from apical.errors import DataError
@@ -264,9 +263,7 @@ def rdm(
         about = patterns - patterns.mean(axis=0) if has.any() else patterns
     n, rounding = int(has.sum()), 0.0
     if n > 1:
-        toolbox = library("rsatoolbox", "analysis")
-        found = toolbox.rdm.calc_rdm(toolbox.data.Dataset(about[has]), method=measure)
-        found = found.get_matrices()[0]
+        found = _distances(about[has], measure)
         # first-order error propagation of rounding
         moved = ROUNDING * size
         if measure == "correlation":
@@ -278,6 +275,22 @@ def rdm(
     elif n:
         matrix[np.ix_(has, has)] = 0
     return Dissimilarities(matrix, names, measure, rounding)
+
+
+def _distances(patterns: np.ndarray, measure: str) -> np.ndarray:
+    """Return distances of every two patterns, as `rsatoolbox.rdm.calc_rdm` in the same steps.
+
+    Importing rsatoolbox takes longer than an analysis of a small run.
+    """
+    if measure == "correlation":
+        about = patterns - patterns.mean(axis=1, keepdims=True)
+        about /= np.sqrt(np.einsum("ij,ij->i", about, about))[:, None]
+        found = 1 - np.einsum("ik,jk", about, about)
+    else:
+        squares = np.sum(patterns**2, axis=1, keepdims=True)
+        found = (squares + squares.T - 2 * np.dot(patterns, patterns.T)) / patterns.shape[1]
+    above = np.triu(found, 1)
+    return np.asarray(above + above.T)
 
 
 Correlation = Literal["spearman", "rho-a"]

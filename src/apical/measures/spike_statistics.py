@@ -4,14 +4,13 @@ Interspike intervals never extend from one trial into the next. Undefined values
 variability of a silent neuron, are NaN in `Statistic.values`, are counted and have a reason.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from apical._base.checking import check_fields, checked, require, shown
-from apical._base.extras import library
 from apical._base.parameters import (
     CountOrZero,
     Duration,
@@ -232,7 +231,7 @@ def intervals(spikes: Spikes) -> Intervals:
 def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
     r"""Return the CV, the coefficient of variation of each neuron's interspike intervals.
 
-    1 for a Poisson process, 0 for a regular train (`elephant.statistics.cv`). Intervals longer than
+    1 for a Poisson process, 0 for a regular train (as `elephant.statistics.cv`). Longer ones than
     a trial are never observed: unless trials are many times longer than intervals, it is biased
     downwards (Nawrot et al. 2008, doi:10.1016/j.jneumeth.2007.10.013). Neurons with fewer than
     `LEAST_INTERVALS` intervals have none.
@@ -264,14 +263,14 @@ def cv(gaps: Intervals, n: CountOrZero) -> Statistic:
     (1, 'fewer than 10 intervals between spikes of one trial')
     """
     _check_neurons(gaps, n)
-    measure = library("elephant.statistics", "analysis").cv
     values = np.full(n, np.nan)
     edges = np.searchsorted(gaps.unit, np.arange(n + 1))
     for k in np.flatnonzero(np.diff(edges) >= LEAST_INTERVALS):
-        values[k] = measure(gaps.length[edges[k] : edges[k + 1]])
+        of_neuron = gaps.length[edges[k] : edges[k + 1]]
+        values[k] = of_neuron.std() / of_neuron.mean()
     why = f"fewer than {LEAST_INTERVALS} intervals between spikes of one trial"
     note = "too low where trials are short: longer intervals are never seen"
-    return Statistic(values, "1", "neuron", "elephant.statistics.cv", why, note)
+    return Statistic(values, "1", "neuron", "standard deviation by mean", why, note)
 
 
 @checked()
@@ -297,8 +296,10 @@ def cv2(gaps: Intervals, n: CountOrZero) -> Statistic:
     >>> cv2(gaps, 1).values
     array([1.])
     """
-    source = "elephant.statistics.cv2; Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806"
-    return _local(library("elephant.statistics", "analysis").cv2, gaps, n, source)
+    _check_neurons(gaps, n)
+    contrast, unit = _contrasts(gaps)
+    source = "Holt et al. 1996, doi:10.1152/jn.1996.75.5.1806"
+    return _local(2 * np.abs(contrast), unit, n, source)
 
 
 @checked()
@@ -324,26 +325,26 @@ def lv(gaps: Intervals, n: CountOrZero) -> Statistic:
     >>> lv(gaps, 1).values
     array([0.75])
     """
-    source = "elephant.statistics.lv; Shinomoto et al. 2003, doi:10.1162/089976603322518759"
-    return _local(library("elephant.statistics", "analysis").lv, gaps, n, source)
-
-
-def _local(
-    measure: Callable[[np.ndarray], float], gaps: Intervals, n: int, source: str
-) -> Statistic:
-    """Average a measure of adjacent intervals over trials, weighted by the number of pairs."""
     _check_neurons(gaps, n)
-    new = (np.diff(gaps.unit, prepend=-1) != 0) | (np.diff(gaps.trial, prepend=-1) != 0)
-    edges = np.append(np.flatnonzero(new), len(gaps.unit))
-    pairs, total = np.zeros(n), np.zeros(n)
-    for k in np.flatnonzero(np.diff(edges) > 1):
-        first, last = edges[k], edges[k + 1]
-        pairs[gaps.unit[first]] += last - first - 1
-        total[gaps.unit[first]] += (last - first - 1) * measure(gaps.length[first:last])
+    contrast, unit = _contrasts(gaps)
+    source = "Shinomoto et al. 2003, doi:10.1162/089976603322518759"
+    return _local(3 * contrast**2, unit, n, source)
+
+
+def _contrasts(gaps: Intervals) -> tuple[np.ndarray, np.ndarray]:
+    """Return (b - a) / (b + a) of intervals a, b next to each other in a trial, and its neuron."""
+    a, b = gaps.length[:-1], gaps.length[1:]
+    adjacent = (np.diff(gaps.unit) == 0) & (np.diff(gaps.trial) == 0)
+    return ((b - a) / (b + a))[adjacent], gaps.unit[1:][adjacent]
+
+
+def _local(values: np.ndarray, unit: np.ndarray, n: int, source: str) -> Statistic:
+    """Average a measure of adjacent intervals over the pairs of each neuron."""
+    pairs, total = np.bincount(unit, minlength=n), np.bincount(unit, values, minlength=n)
     enough = pairs >= LEAST_INTERVALS
-    values = np.divide(total, pairs, out=np.full(n, np.nan), where=enough)
+    means = np.divide(total, pairs, out=np.full(n, np.nan), where=enough)
     why = f"fewer than {LEAST_INTERVALS} pairs of intervals next to each other in one trial"
-    return Statistic(values, "1", "neuron", source, why)
+    return Statistic(means, "1", "neuron", source, why)
 
 
 @checked()

@@ -173,19 +173,28 @@ def _directed(matrix: np.ndarray) -> np.ndarray:
 def _test(name: str, gram: np.ndarray, alpha: float, *, two_sided: bool = False) -> Test:
     """Test the sum of a statistic over pairs of neurons, shape (n, n), that belong together."""
     n = len(gram)
-    orders = _orders(n)
-    null = gram[np.arange(n), orders].sum(axis=1)
+    null = gram.ravel().take(_places(n)).sum(axis=0)
     middle = float(gram.sum() / n)  # mean over all permutations
     value = float(np.trace(gram))
     away, far = (abs(value - middle), abs(null - middle)) if two_sided else (value, null)
-    p = _tail(np.sort(far), away, exact=n <= MOST_EXACT)
-    least = _threshold(np.sort(far), alpha, exact=n <= MOST_EXACT)
+    far.sort()
+    p = _tail(far, away, exact=n <= MOST_EXACT)
+    least = _threshold(far, alpha, exact=n <= MOST_EXACT)
     if name == "cosines":
         return Test(name, (value / n) ** 0.25, p, (least / n) ** 0.25)
     return Test(name, value, p, least)
 
 
-@lru_cache(maxsize=2)  # of megabytes each
+@lru_cache(maxsize=4)  # of megabytes each
+def _places(n: int) -> np.ndarray:
+    """Return where the pairs of each permutation stand in a matrix of pairs, as it lies in memory.
+
+    Shape (n, n_permutations): adding row after row is several times as fast as adding each by
+    itself.
+    """
+    return np.ascontiguousarray((_orders(n) + n * np.arange(n)).T)
+
+
 def _orders(n: int) -> np.ndarray:
     """Return permutations of neurons, shape (n_permutations, n): all of few, else a sample."""
     if n <= MOST_EXACT:

@@ -11,9 +11,6 @@ from apical.measures.normality import normal_fit
 from apical.plotting.checks import Numbers, checked, refuse
 from apical.plotting.style import GREY, NotebookFigure, color, styled
 
-with undisturbed():
-    from scipy import stats
-
 MOST = 400
 """Number of quantiles of a QQ plot."""
 
@@ -51,6 +48,9 @@ def normality(samples: Mapping[str, Numbers], *, unit: str = "value") -> Sequenc
     >>> histogram.get_xlabel(), quantiles.get_xlabel()
     ('', 'normal quantiles [std]')
     """
+    with undisturbed():  # here, since it is slow to import and other figures need none of it
+        from scipy import stats
+
     if not samples:
         refuse("samples", "one or more", "none", "give name -> numbers")
     figure = NotebookFigure(figsize=(2.6 * len(samples) + 0.6, 4.6), layout="constrained")

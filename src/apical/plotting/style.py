@@ -188,9 +188,11 @@ def _saved(figure: Figure, dpi: float, **how: Any) -> bytes:
         figure.dpi = dpi
         if layout is not None:
             _settle(figure, layout)
+            figure.set_layout_engine("none")  # settled: saving would lay it out twice more
         figure.savefig(buffer, dpi=dpi, **how)
     finally:
         figure.dpi = dots
+        figure.set_layout_engine(layout)
         for ax, place, in_layout in places:
             _put(ax, place, in_layout)
     return buffer.getvalue()
@@ -202,7 +204,7 @@ def _put(ax: Axes, place: Any, in_layout: bool) -> None:
 
 
 def _settle(figure: Figure, layout: LayoutEngine) -> None:
-    """Lay out a figure until nothing moves by half a pixel; saving does so once more.
+    """Lay out a figure until nothing moves by half a pixel.
 
     The constrained layout comes closer each time to where it leads, by a factor of about four.
     """

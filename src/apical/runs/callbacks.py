@@ -127,19 +127,31 @@ class Measuring:
         dict
             Name of the metric -> value, as each measure of `apical.runs.measures` names them.
         """
-        network = self._prepared.network
-        weights = {p.name: simulator.weights(p) for p in network.projections}
-        records = self._record(simulator, position)
-        look = Look(self._prepared, simulator, position, weights, before, records)
+        look = self.look(simulator, position, before)
         found: dict[Metric, float] = {}
         for measure in self._measures:
             found |= measure.measure(look)
         return found
 
+    def look(
+        self, simulator: Simulator, position: Position, before: Mapping[str, np.ndarray]
+    ) -> Look:
+        """Return what the measures look at: the network in its current state, recorded if needed.
+
+        Parameters
+        ----------
+        simulator, position, before
+            As when it is called; the simulator may be the second one.
+        """
+        weights = {p.name: simulator.weights(p) for p in self._prepared.network.projections}
+        records = self._record(simulator, position)
+        return Look(self._prepared, simulator, position, weights, before, records)
+
     def _record(self, simulator: Simulator, position: Position) -> Records | None:
         if self._looking is None:
             return None
-        self._looking.state = simulator.state
+        if simulator is not self._looking:
+            self._looking.state = simulator.state
         test, dt = self._prepared.data.test, self._prepared.experiment.dt
         return record(
             self._looking,

@@ -1,7 +1,10 @@
 """Analysis of learning in a finished run: weights, alignment angles, units, computational cost."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
 
 import pandas as pd
 
@@ -15,6 +18,7 @@ from apical.measures.learning import (
 from apical.measures.saturation import unit_measures
 from apical.records.arrays import Records
 from apical.runs.callbacks import Measuring
+from apical.runs.measures import MEASURES, Look
 from apical.runs.open import TrainedRun
 from apical.training.loop import Position
 
@@ -92,35 +96,75 @@ def analyze_learning(run: TrainedRun, records: Records) -> LearningAnalysis:
     """
     network, weights = run.network, run.weights
     first = {p.name: network.initial_weights(p) for p in network.projections}
+    replay = _Replay(run)
     wanted: dict[str, Callable[[], pd.DataFrame]] = {
-        "angles": lambda: _angles(run),
-        "cost": lambda: _cost(run),
+        "angles": lambda: _angles(replay),
+        "cost": lambda: _cost(replay),
         "feedback": lambda: feedback_measures(network, weights),
         "weights": lambda: weight_measures(network, weights, first),
         "signs": lambda: sign_measures(network, weights),
         "units": lambda: unit_measures(network, records),
     }
     tables, notes = {}, []
-    for name, make in wanted.items():
-        try:
-            tables[name] = make()
-        except ApicalError as error:
-            notes.append(f"{name}: left out. {error.message}")
+    with replay:
+        for name, make in wanted.items():
+            try:
+                tables[name] = make()
+            except ApicalError as error:
+                notes.append(f"{name}: left out. {error.message}")
     return LearningAnalysis(tables, tuple(notes))
 
 
-def _measured(run: TrainedRun, name: str) -> list[tuple[str, str, float]]:
-    """Return the metrics of one measure: name, subject and value."""
-    found = Measuring(run.prepared, [name])(run.simulator(), Position(), {})
-    return [(*parts(metric), value) for metric, value in found.items()]
+class _Replay:
+    """Measures of a trained network for which it is simulated: once for all, when the first asks.
+
+    Parameters
+    ----------
+    run
+        A finished run.
+    """
+
+    names = ("angles", "cost")
+
+    def __init__(self, run: TrainedRun) -> None:
+        self._run = run
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def measured(self, name: str) -> list[tuple[str, str, float]]:
+        """Return the metrics of one measure: name, subject and value; raise if it has none."""
+        measure = MEASURES[name]
+        measure.check(self._run.network)
+        return [(*parts(metric), value) for metric, value in measure.measure(self._look).items()]
+
+    @cached_property
+    def _look(self) -> Look:
+        run = self._run
+        measuring = Measuring(run.prepared, [name for name in self.names if self._allows(name)])
+        simulator = next(iter(measuring.simulators), None) or run.prepared.simulator()
+        self._open.enter_context(simulator)
+        simulator.load(run.weights.loadable(simulator))
+        return measuring.look(simulator, Position(), {})
+
+    def _allows(self, name: str) -> bool:
+        try:
+            MEASURES[name].check(self._run.network)
+        except ApicalError:
+            return False
+        return True
 
 
-def _angles(run: TrainedRun) -> pd.DataFrame:
-    rows = [(projection, value) for _, projection, value in _measured(run, "angles")]
+def _angles(replay: _Replay) -> pd.DataFrame:
+    rows = [(projection, value) for _, projection, value in replay.measured("angles")]
     return pd.DataFrame(rows, columns=["projection", "angle"])
 
 
-def _cost(run: TrainedRun) -> pd.DataFrame:
-    found = _measured(run, "cost")
+def _cost(replay: _Replay) -> pd.DataFrame:
+    found = replay.measured("cost")
     rows = [(name, value, UNITS.get(name, "per trial")) for name, _, value in found]
     return pd.DataFrame(rows, columns=["measure", "value", "unit"])

@@ -4,6 +4,7 @@ What may be made from data is a table of classes, `known`, filled from the modul
 the package. There is no import by a name from a file, no ``eval`` and no pickle.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -11,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from apical.errors import ApicalError
 from apical.feedback import pathways
@@ -119,7 +119,7 @@ class Writer:
             return self._named("projection", self._projections, value)
         if isinstance(value, np.ndarray | np.generic):
             return self._array(value)
-        if sparse.issparse(value):
+        if _is_sparse(value):
             i, j = (self._array(part.astype(np.int32)) for part in value.nonzero())
             return {"mask": [i, j, list(value.shape)]}
         if type(value) is tuple:
@@ -192,8 +192,10 @@ class Reader:
             raise ValueError(f"{data['class']} has other fields: {', '.join(odd)}")
         return kind(**{name: self.value(data[name]) for name in given})
 
-    def _mask(self, stored: Any) -> sparse.coo_array:
-        """Return a sparse mask from its pairs of neurons and its shape."""
+    def _mask(self, stored: Any) -> Any:
+        """Return a mask (`scipy.sparse.coo_array`) from its pairs of neurons and its shape."""
+        from scipy import sparse  # slow to import, and few networks have a mask
+
         i, j, shape = stored
         pairs = self.value(i), self.value(j)
         return sparse.coo_array((np.ones(len(pairs[0]), bool), pairs), tuple(shape))
@@ -221,6 +223,12 @@ def failing() -> tuple[type[Exception], ...]:
         RecursionError,
         ApicalError,
     )
+
+
+def _is_sparse(value: Any) -> bool:
+    """Say whether a value is a sparse matrix, which none is before its module was imported."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(value))
 
 
 def _is_infinite(value: Any) -> bool:

@@ -285,8 +285,9 @@ def find(name: str) -> Path:
     path = Path(name)
     if path.is_file() and name != path.stem:
         return path
-    known = available()
-    if path.stem not in known or name not in (path.stem, f"{path.stem}.py"):
+    scripts = {s.stem: s for folder in reversed(folders()) for s in folder.glob("*.py")}
+    if path.stem not in scripts or name not in (path.stem, f"{path.stem}.py"):
+        known = available()
         near = get_close_matches(path.stem, known, 1)
         nor = " and no such file" if path.suffix or path.name != name else ""
         if near:
@@ -298,7 +299,7 @@ def find(name: str) -> Path:
             f"There is no model {shown(name)}{nor}; 'apical models' lists the {len(known)} that "
             "come with the package. Give one of them, or the path of a script."
         )
-    found = known[path.stem][0]
+    found = scripts[path.stem]
     for here in (Path("models") / f"{path.stem}.py", Path(f"{path.stem}.py")):
         if here.is_file() and not here.samefile(found):
             warnings.warn(

@@ -16,9 +16,11 @@ from apical._base.progress import SweepProgress
 from apical.errors import RunError
 from apical.runs.directory import SUMMARY, read_json
 from apical.runs.experiment import Experiment
+from apical.runs.manifest import CONFIG
 from apical.runs.run import Stopped
 from apical.scripts import gallery
 from apical.sweeps.processes import Processes
+from apical.sweeps.room import that_fit
 from apical.sweeps.workers import Ended, ends
 from apical.sweeps.working import failed
 
@@ -43,7 +45,7 @@ def in_parallel(
     plans
         Experiments, and the directory of each run.
     jobs
-        Number of processes.
+        Number of processes at most; fewer are used, with a warning, where memory is short.
     progress
         Whether to show a progress bar.
     stop
@@ -54,7 +56,7 @@ def in_parallel(
     Raises
     ------
     RunError
-        If a run fails; the others are finished first.
+        If runs fail; the others are finished first, and the message says how those go on.
     Stopped
         If `stop` asked for it.
 
@@ -89,15 +91,30 @@ def in_parallel(
         tasks = [(e, str(out.resolve()), str(session), token, how) for e, out in plans]
         with (
             SweepProgress(len(plans), shown=progress) as bar,
-            Processes(min(jobs, len(plans))) as workers,
+            Processes(that_fit(jobs, [e for e, _ in plans])) as workers,
         ):
             found = _ended(workers, tasks, session, bar, stop)
-    for (_, out), end in zip(plans, found, strict=False):
-        if end.status == "failed":
-            raise RunError(f"Run {out} failed: {end.error}", object=f"Run {out}")
+    _check_ended([out for _, out in plans], found)
     if len(found) < len(plans) or any(end.status != "done" for end in found):
         raise Stopped
     return [read_json(out / SUMMARY) for _, out in plans]
+
+
+def _check_ended(folders: Sequence[Path], found: Sequence[Ended]) -> None:
+    """Raise if runs failed, of which the first says why, and say how they go on."""
+    ended = [*zip(folders, found, strict=False)]
+    failed = [(out, end.error.rstrip(".")) for out, end in ended if end.status == "failed"]
+    if not failed:
+        return
+    (out, why), *more = failed
+    also = "".join(f", and so did {other} ({its})" for other, its in more)
+    begun = " and ".join(f"apical run --resume {o}" for o, _ in failed if (o / CONFIG).exists())
+    resumed = f" What is mended goes on by: {begun}." if begun else ""
+    n = sum(end.status == "done" for _, end in ended)
+    raise RunError(
+        f"Run {out} failed: {why}{also}. Runs that are finished: {n} of {len(folders)}.{resumed}",
+        object=f"Run {out}",
+    )
 
 
 def checks_in_parallel(

@@ -1,7 +1,7 @@
 """Run a sweep: on processes of this machine, or on the workers of a Dask scheduler."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from apical.runs.run import Stopped
 from apical.sweeps.design import Design, Run, check
 from apical.sweeps.processes import Processes
 from apical.sweeps.results import RESULTS, SweepDirectory
+from apical.sweeps.room import that_fit
 from apical.sweeps.scheduler import connected
 from apical.sweeps.workers import Workers, ends
 
@@ -47,7 +48,8 @@ def sweep(
     out
         Directory of the sweep: new, empty, or of this same sweep.
     workers
-        Worker processes on this machine; one for each processor by default.
+        Worker processes on this machine; one for each processor by default, and fewer, with a
+        warning, where memory is short.
     scheduler
         Address of a Dask scheduler instead, such as ``"tls://host:8786"``. Its workers need one
         thread each, the same software, and `out`, models and data under the same paths. At an
@@ -121,10 +123,14 @@ def sweep(
         if waiting:
             done = len(design) - len(waiting)
             bar = stack.enter_context(SweepProgress(len(design), shown=progress, done=done))
-            n = min(workers or os.cpu_count() or 1, len(waiting))
-            chosen = known or stack.enter_context(Processes(n))
+            chosen = known or stack.enter_context(Processes(_room(workers, waiting)))
             _run_all(directory, waiting, chosen, bar, stop)
         return directory.frame
+
+
+def _room(workers: int | None, waiting: Sequence[Run]) -> int:
+    """Return the number of processes: as many as were asked for, or processors, if they fit."""
+    return that_fit(workers or os.cpu_count() or 1, [run.experiment for run in waiting])
 
 
 def _run_all(

@@ -7,11 +7,10 @@ training trial the weights already move toward the label, so the decision of tha
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from apical._base import seeds
 from apical._base.checking import check_fields, checked, require
@@ -43,6 +42,9 @@ from apical.training.scoring import (
     trains_of_targets,
 )
 from apical.training.scoring import scored as scores_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Simulated = Annotated[Simulator, Kind(Simulator, "apical.simulate(network)")]
 """A network on a device."""
@@ -282,7 +284,7 @@ class Evaluation:
         return {**found, **self.asked}
 
     @property
-    def confusion(self) -> pd.DataFrame:
+    def confusion(self) -> "pd.DataFrame":
         """Confusion matrix: number of samples of each class (rows) by decision (columns).
 
         Raises
@@ -297,6 +299,8 @@ class Evaluation:
                 object="Evaluation",
                 parameter="targets",
             )
+        import pandas as pd  # slow to import, and training needs none of it
+
         n = max(self.labels.max(), self.decided.max()) + 1
         if self.outputs is not None:
             n = max(n, self.outputs.shape[1])
@@ -386,8 +390,10 @@ class History(list[Step]):
         return [step for step in self if headline(step.metrics)]
 
     @property
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """One row for each evaluation: epoch, trials, and every metric, NaN where there is none."""
+        import pandas as pd  # slow to import, and training needs none of it
+
         return pd.DataFrame([dict(zip(self._head(), row, strict=True)) for row in self._rows()])
 
     def _names(self) -> list[Metric]:

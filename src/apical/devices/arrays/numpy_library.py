@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
-from scipy.sparse import csr_array
 
 from apical.devices.arrays.compiled_loops import Loop
 from apical.devices.arrays.expression_program import Program
@@ -22,6 +21,13 @@ Array = np.ndarray
 
 AT_A_TIME = 2**20
 """Number of factors gathered at a time for the updates of sparse synapses: 4 or 8 MB."""
+
+
+def _by_row(values: Array, rows: Array, columns: Array, shape: tuple[int, int]) -> Any:
+    """Return a sparse matrix, stored by row (`scipy.sparse.csr_array`)."""
+    from scipy.sparse import csr_array  # slow to import, and full matrices need none of it
+
+    return csr_array((values, (rows, columns)), shape=shape)
 
 
 def _copy(x: Any, out: Array | None = None) -> Any:
@@ -170,6 +176,8 @@ class NumpySparse:
         self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
     ) -> Call:
         """Return the call that writes or adds a product; the weights are read when it is called."""
+        from scipy.sparse import csr_array  # slow to import, and full matrices need none of it
+
         matrix = csr_array((w[:, 0], self._post, self._starts), shape=self._shape, copy=False)
         matrix = matrix if transposed else matrix.T
 
@@ -211,7 +219,7 @@ class NumpyBlocks:
         self._field, (self._n, self._inputs) = np.maximum(field, 0), field.shape
         place = np.nonzero(field.ravel() >= 0)[0]
         ones, shape = np.ones(len(place), dtype), (n_pre, field.size)
-        self._back = csr_array((ones, (field.ravel()[place], place)), shape=shape)
+        self._back = _by_row(ones, field.ravel()[place], place, shape)
 
     def _some(self, n_trials: int, first: int = 0, last: int | None = None) -> Iterator[slice]:
         """Yield slices of windows whose inputs are gathered at a time."""
@@ -280,7 +288,7 @@ class NumpyShared:
         self._field = np.where(by_input < 0, n_pre, by_input)
         place = np.nonzero(by_input.ravel() >= 0)[0]
         ones, shape = np.ones(len(place), dtype), (n_pre, field.size)
-        self._back = csr_array((ones, (by_input.ravel()[place], place)), shape=shape)
+        self._back = _by_row(ones, by_input.ravel()[place], place, shape)
 
     def _some(self, n_trials: int) -> list[slice]:
         """Return slices of windows whose inputs are gathered at a time."""

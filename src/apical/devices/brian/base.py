@@ -3,10 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from brian2.core.base import BrianObject
 from brian2.core.variables import ArrayVariable
 
@@ -30,6 +29,9 @@ from apical.network.description import Network
 from apical.network.held_weights import as_matrix
 from apical.network.size import check_trials_fit
 from apical.projections.projection import Projection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Objects(Mapping[str, Any]):
@@ -205,7 +207,7 @@ class BrianSimulator(Closing, ABC):
         for name, values in constants.items():
             self._set(name, values)
 
-    def moments(self, monitor: Any) -> pd.DataFrame:
+    def moments(self, monitor: Any) -> "pd.DataFrame":
         """Return the time and trial of the samples of a monitor.
 
         Parameters

@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import brian2 as b2
 import numpy as np
-import pandas as pd
 from brian2.core.variables import ArrayVariable, DynamicArrayVariable
 
 from apical.devices.brian.adoption import arrays
 from apical.devices.simulator import Block
 from apical.errors import DeviceError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KINDS = (b2.StateMonitor, b2.EventMonitor, b2.PopulationRateMonitor)
 
@@ -194,8 +196,10 @@ class Diary:
             object=str(name),
         )
 
-    def moments(self, monitor: Any) -> pd.DataFrame:
+    def moments(self, monitor: Any) -> "pd.DataFrame":
         """Return a row for each sample of a monitor."""
+        import pandas as pd  # slow to import, and runs need none of it
+
         times = self.of(monitor).times() * 1e3
         trials = np.floor(times / self.trial + 1e-6).astype(np.int64)
         starts = [first for first, *_ in self._parts]
