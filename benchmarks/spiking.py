@@ -56,6 +56,7 @@ FORMS = ("trial", "online")
 PARTS = {
     "delivery of spikes": "_delivery",
     "thresholds": "_thresholder",
+    "spike tables": "_table",
     "resets": "_resetter",
     "state of neurons": "_stateupdater",
     "learning": "_learning",

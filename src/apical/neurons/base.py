@@ -22,7 +22,7 @@ from apical.language.model_text import check_names
 from apical.language.own_models import check_model
 from apical.neurons.batch_norm import BatchNorm
 from apical.neurons.encoding import Draw
-from apical.neurons.facts import Assumption, Integrator, Kept, Role
+from apical.neurons.facts import Assumption, Integrator, Kept, Role, Tabulated
 
 INFINITE = float("inf")
 
@@ -241,6 +241,11 @@ class Population(ABC):
     def is_spiking(self) -> bool:
         """Whether it spikes; otherwise its activity is graded."""
         return bool(self.model.threshold)
+
+    @property
+    def tabulated(self) -> Tabulated | None:
+        """What makes its spikes where those of a frame can be worked out at once; None elsewhere."""
+        return None
 
     @property
     def described(self) -> NeuronModel:

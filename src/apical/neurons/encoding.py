@@ -138,6 +138,10 @@ class Encoder(ABC):
 
     takes_events: ClassVar[bool] = False
     """Whether it takes events of a data set instead of values."""
+    tabulated: ClassVar[bool] = False
+    """Whether the spikes of a frame follow from the state of each neuron at its first time step: between
+    frames its equations, threshold and reset read constants and the neuron's own variables, draw
+    nothing and ask for no time. Devices may then work them out all at once."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -194,6 +198,8 @@ class Regular(Encoder):
     >>> Regular(200.0).drive(np.array([[0.0, 0.5, 1.0]])).tolist()
     [[0.0, 100.0, 200.0]]
     """
+
+    tabulated: ClassVar[bool] = True
 
     rate: FrequencyAboveZero = 100.0
     total: NonNegative = 0.0
@@ -377,6 +383,8 @@ class Latency(Encoder):
     (20.0, 'ms')
     """
 
+    tabulated: ClassVar[bool] = True
+
     window: Duration = 50.0
 
     @property
@@ -421,6 +429,8 @@ class Replayed(Encoder):
     >>> Replayed().spikes.at_trial
     'due = stimulus(t, i)/Hz'
     """
+
+    tabulated: ClassVar[bool] = True
 
     @property
     def spikes(self) -> SpikeModel:
@@ -468,6 +478,7 @@ class Events(Encoder):
     """
 
     takes_events: ClassVar[bool] = True
+    tabulated: ClassVar[bool] = True
 
     @property
     def spikes(self) -> SpikeModel:

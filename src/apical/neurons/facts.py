@@ -129,3 +129,42 @@ class Integrator:
     hard: bool
     v_start: float
     besides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tabulated:
+    """What makes the spikes of a population where those of a frame can be worked out at once.
+
+    Nothing that happens within a frame changes them: between frames they follow from each neuron's
+    own variables and from constants, in `equations`, `threshold` and `reset` alone. What follows
+    from the spikes stands apart.
+
+    Parameters
+    ----------
+    equations, threshold, reset
+        Those of the population's model that make spikes, in Brian2's grammar.
+    follows
+        The other equations of the model.
+    at_spike
+        The other statements of its reset.
+    given
+        Whether spikes are given with a block, as events, and nothing makes them.
+
+    See Also
+    --------
+    apical.neurons.encoding.Encoder : Says so by `tabulated`.
+
+    Examples
+    --------
+    >>> from apical import Stimulus
+    >>> found = Stimulus("stimulus", 3).tabulated
+    >>> found.reset, found.at_spike
+    ('phase -= 1', 'x += 1')
+    """
+
+    equations: str
+    threshold: str
+    reset: str
+    follows: str
+    at_spike: str
+    given: bool = False

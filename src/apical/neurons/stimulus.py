@@ -11,13 +11,16 @@ from apical.language.fragments import lines
 from apical.neurons.base import INFINITE, NeuronModel, Population, times_among
 from apical.neurons.encoding import Encoder, Regular
 from apical.neurons.eye_movements import Gaze
-from apical.neurons.facts import Role
+from apical.neurons.facts import Role, Tabulated
 from apical.neurons.traces import (
     forget,
     forget_parameters,
     trace,
     trace_parameters,
 )
+
+_COUNTED = "x += 1"
+"""What a spike does to the spike trace."""
 
 
 @final
@@ -127,6 +130,18 @@ class Stimulus(Population):
         return self.frames * self.size
 
     @property
+    def tabulated(self) -> Tabulated | None:
+        spikes = self.encoder.spikes
+        if not self.encoder.tabulated or spikes.refractory:
+            return None
+        return Tabulated(
+            *(spikes.equations, spikes.threshold, spikes.reset),
+            follows=trace("x", self.tau_x),
+            at_spike=_COUNTED,
+            given=self.encoder.takes_events,
+        )
+
+    @property
     def model(self) -> NeuronModel:
         spikes = self.encoder.spikes
         once, often = (spikes.at_trial, "") if self.frames == 1 else ("", spikes.at_trial)
@@ -137,7 +152,7 @@ class Stimulus(Population):
         return NeuronModel(
             equations=lines(spikes.equations, trace("x", self.tau_x)),
             threshold=spikes.threshold,
-            reset=lines(spikes.reset, "x += 1"),
+            reset=lines(spikes.reset, _COUNTED),
             refractory=spikes.refractory,
             at_trial=once,
             at_frame=often,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import brian2 as b2
@@ -18,6 +18,7 @@ from apical.devices.brian import (
     plastic,
     reading,
     relaying,
+    spike_tables,
     starting,
 )
 from apical.devices.brian import (
@@ -115,6 +116,8 @@ class Built:
         The synapses of projections of which only those that exist were made, by name.
     masked
         Names of projections with objects for synapses that do not exist, kept at weight 0.
+    ahead
+        How populations run whose spikes can be tabulated, by name.
     """
 
     network: Network
@@ -130,6 +133,7 @@ class Built:
     starts: dict[str, starting.Start] = field(default_factory=dict)
     made: dict[str, Edges] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
+    ahead: dict[str, spike_tables.Ahead] = field(default_factory=dict)
 
 
 class Builder:
@@ -202,6 +206,7 @@ class Builder:
         if counted:
             reset.append(f"count += {self._after(self.network.settle)}")
         reset += axons.at_spike
+        self._tabulate(population, axons.at_spike)
         tables = seen(self.network, population.name, self.tables)
         group = live.NeuronGroup(
             population.size,
@@ -230,6 +235,16 @@ class Builder:
                 self.built.propagators[population.name] = found
                 return found
         return WithTimeStep(model.method)
+
+    def _tabulate(self, population: Population, at_spike: list[str]) -> None:
+        """Note how the spikes of a population can be tabulated, if they can."""
+        frame = times.steps(self.frame.dt_ * 1e3, self.options.dt, "a frame")
+        constants = frozenset(population.model.parameters)
+        fixed = frozenset(starting.fixed(population))
+        found = spike_tables.ahead(population, constants, fixed, frame)
+        if found is not None:
+            more = fragments.lines(found.at_spike, *at_spike)
+            self.built.ahead[population.name] = replace(found, at_spike=more)
 
     def _start(self, population: Population) -> starting.Start:
         """Return the reset of a population to its initial state, if the network resets."""

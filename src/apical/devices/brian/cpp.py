@@ -9,7 +9,7 @@ import brian2 as b2
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
 from apical._base import seeds
-from apical.devices.brian import build, chance
+from apical.devices.brian import build, chance, spike_tables
 from apical.devices.brian.compiling import (
     Found,
     call_apart,
@@ -51,7 +51,9 @@ class CppSimulator(StandaloneSimulator):
         self._first: b2.NeuronGroup | None = None
 
     def _describe_runs(self) -> None:
-        super()._describe_runs()
+        tables = self._built.ahead if self.options.dense and not self.additions else {}
+        with spike_tables.used(self._built.brian_network, self._built.objects, tables):
+            super()._describe_runs()
         self._first = chance.program(self._device, self._seedings)
 
     def _seed(self, block: Block) -> Mapping[str, int]:

@@ -16,6 +16,7 @@ from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.groups.group import CodeRunner
 
 from apical.devices.brian.live import Holding
+from apical.devices.brian.spike_tables import own
 from apical.language.expressions import vanishes_where, vanishes_with
 from apical.plasticity.traces import Trace
 from apical.projections.projection import Projection
@@ -35,7 +36,7 @@ class DenseCodeObject(CPPStandaloneCodeObject):
     """C++ standalone code object that also knows the templates of this package."""
 
     templater = CPPStandaloneCodeObject.templater.derive(
-        "apical.devices.brian", env_globals={"columns": columns}
+        "apical.devices.brian", env_globals={"columns": columns, "own": own}
     )
 
 
