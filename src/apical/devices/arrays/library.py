@@ -155,6 +155,23 @@ class Library(ABC, Generic[A]):
         """
         return None
 
+    @abstractmethod
+    def stacked(self, arrays: Sequence[A], n_axes: int) -> A | None:
+        """Return arrays of one shape and equal distances in memory as one, with an axis more.
+
+        Parameters
+        ----------
+        arrays
+            One of each replica.
+        n_axes
+            Number of axes besides the first, that of replicas; those that arrays lack are of
+            length 1.
+        """
+
+    @abstractmethod
+    def of_stacks(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        """Return what a function of arrays is for stacks of them; None if there is nothing."""
+
     def full(self, value: float, shape: tuple[int, ...]) -> A:
         """Return a new array of one value."""
         array = self.empty(shape)
