@@ -1,6 +1,6 @@
 """The simulator of device ``array``: steady states of rate networks, in mini-batches."""
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -202,9 +202,9 @@ class ArraySimulator(Closing):
                 "that learn together, which needs 2 or more, got batch=1; raise batch.",
                 object=f"Rate {next(iter(self._settling.normalisers))!r}",
             )
-        for chunk in block.slices(self.batch if learns else AT_REST):
+        chunks = list(block.slices(self.batch if learns else AT_REST))
+        for chunk, factor in zip(chunks, _factors(block, chunks), strict=True):
             self._streams.begin(block.index, block.first + chunk.start)
-            factor = float(block.learning[chunk].mean())
             target = shown if factor or self._traces else None
             if target is None and self._records_error:  # as in Brian2: the target is 0
                 target = self._supply.nothing
@@ -391,6 +391,16 @@ class _Plan:
     pairs: list[Pairs] = field(default_factory=list)
     learning: dict[str, Learning] = field(default_factory=dict)
     factor: float = 0.0
+
+
+def _factors(block: Block, chunks: Sequence[slice]) -> list[float]:
+    """Return the mean learning factor of each batch of a block."""
+    factors, n = block.learning, chunks[0].stop if chunks else 1
+    if not factors.any():
+        return [0.0] * len(chunks)
+    whole = len(factors) // n
+    found: list[float] = factors[: whole * n].reshape(whole, n).mean(axis=1).tolist()
+    return found + [float(factors[chunk].mean()) for chunk in chunks[whole:]]
 
 
 def execute(calls: list[Call]) -> None:

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from apical.devices.arrays.compiled_loops import Loop
 from apical.devices.arrays.expression_program import Program
-from apical.devices.arrays.library import Call, Library
+from apical.devices.arrays.library import Call, Library, Scale
 from apical.projections.edges import Edges
 
 Array = np.ndarray
@@ -113,7 +113,7 @@ class NumpyLibrary(Library[np.ndarray]):
             self._gemm, 1, w.T, x.T, float(add), out.T, trans_a=transposed, overwrite_c=True
         )
 
-    def outer(self, x: Array, d: Array, out: Array, factor: float, *, add: bool) -> Call:
+    def outer(self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool) -> Call:
         if x.shape[1] == 1:  # a bias
             return partial(self._gemv, factor, d.T, x[:, 0], float(add), out[0], overwrite_y=True)
         return partial(
@@ -209,7 +209,7 @@ class NumpySparse:
         return call
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds the products of the neurons of each synapse."""
         pre, post, total = self._pre[rows], self._post[rows], out[:, 0]
@@ -274,7 +274,7 @@ class NumpyBlocks:
         return backward if transposed else forward
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds the products of the neurons of some windows."""
         start, stop, _ = rows.indices(self._n * self._inputs)
@@ -342,7 +342,7 @@ class NumpyShared:
         return backward if transposed else forward
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds some weights' sums over windows."""
         field, maps = self._field[rows], out.shape[1]

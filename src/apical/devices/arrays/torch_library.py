@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from apical.devices.arrays.library import Call, Elsewhere
+from apical.devices.arrays.library import Call, Elsewhere, Scale
 from apical.errors import DeviceError
 from apical.projections.edges import Edges
 
@@ -172,7 +172,7 @@ class TorchLibrary(Elsewhere[Tensor]):
     ) -> Call:
         return partial(_times, out, x, w.T if transposed else w, beta=float(add), alpha=1.0)
 
-    def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool) -> Call:
+    def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: Scale, *, add: bool) -> Call:
         return partial(_times, out, x.T, d, beta=float(add), alpha=factor)
 
     def stacked(self, arrays: Sequence[Tensor], n_axes: int) -> Tensor | None:
@@ -261,7 +261,7 @@ class TorchSparse:
         return _putting(found, out, add=add)
 
     def outer(
-        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+        self, x: Tensor, d: Tensor, out: Tensor, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds the products of the neurons of each synapse."""
         pre, post, total = self._pre[rows], self._post[rows], out[:, 0]
@@ -310,7 +310,7 @@ class TorchBlocks:
         return _putting(backward if transposed else forward, out, add=add)
 
     def outer(
-        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+        self, x: Tensor, d: Tensor, out: Tensor, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds the products of the neurons of some windows."""
         start, stop, _ = rows.indices(self._n * self._inputs)
@@ -362,7 +362,7 @@ class TorchShared:
         return _putting(backward if transposed else forward, out, add=add)
 
     def outer(
-        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+        self, x: Tensor, d: Tensor, out: Tensor, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds some weights' sums over windows."""
         field = self._field[rows]
