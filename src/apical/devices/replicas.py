@@ -85,6 +85,7 @@ class Replicas:
                 self._go_on()
 
         self._interrupted = False
+        self.shared.clear()  # so that what one of them left behind does not concern new ones
         self._active = {seat.number for seat in self.seats}
         threads = [threading.Thread(target=live, args=(seat,)) for seat in self.seats]
         for thread in threads:
