@@ -20,6 +20,8 @@ from apical.devices.device import recordable as recordable
 from apical.devices.device import transports as transports
 from apical.devices.device import usual as usual
 from apical.devices.device import usual_options as usual_options
+from apical.devices.replicas import Replica as Replica
+from apical.devices.replicas import Replicas as Replicas
 from apical.devices.simulator import Block as Block
 from apical.devices.simulator import BlockResult as BlockResult
 from apical.devices.simulator import Closing as Closing

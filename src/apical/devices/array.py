@@ -7,6 +7,7 @@ from apical._base.bibliography import cite
 from apical._base.parameters import Count
 from apical.devices.device import Device, Form, Options
 from apical.devices.needs import Diagnosis, Looked, Machine, learning, named, on_torch
+from apical.devices.replicas import Replica
 from apical.devices.simulator import Simulator
 from apical.network.description import Network
 
@@ -28,6 +29,9 @@ class ArrayOptions(Options):
         Array library: ``"numpy"``, ``"torch"`` (PyTorch on the CPU), or ``"torch:"`` and a device
         of PyTorch, as in ``"torch:cuda"``. PyTorch is an optional extra:
         ``pip install 'apical[torch]'``.
+    replica
+        A place among `Replicas`, networks of one structure that run side by side; None for a
+        network alone.
 
     Examples
     --------
@@ -42,14 +46,21 @@ class ArrayOptions(Options):
 
     batch: Count = 1
     library: str = "numpy"
+    replica: Replica | None = None
 
 
 def _make(network: Network, options: ArrayOptions) -> Simulator:
     from apical.devices.arrays.engine import ArraySimulator
     from apical.devices.arrays.libraries import load_library
+    from apical.devices.arrays.stacks import beside
 
     library = load_library(options.library, options.dtype)
-    return ArraySimulator(network, library, options.batch, options.record, options.traces)
+    given = options.batch, options.record, options.traces
+    if options.replica is None:
+        return ArraySimulator(network, library, *given)
+    key = f"{NAME}: {options.library}, {options.dtype}"
+    seat, executed = beside(library, options.replica, key)
+    return ArraySimulator(network, seat, *given, executed)
 
 
 def _check(network: Network, options: ArrayOptions) -> None:

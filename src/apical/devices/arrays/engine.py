@@ -1,6 +1,6 @@
 """The simulator of device ``array``: steady states of rate networks, in mini-batches."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,20 @@ AT_REST = 1000
 PLANS = 8
 """Number of batch sizes whose plans are cached."""
 
+Steps = Generator[list[Call], None, BlockResult]
+"""Yields lists of calls, each of which is executed before the next one is asked for."""
+
+
+def alone(steps: Steps) -> BlockResult:
+    """Execute the calls of a block, and return its result."""
+    while True:
+        try:
+            calls = next(steps)
+        except StopIteration as ended:
+            found: BlockResult = ended.value
+            return found
+        execute(calls)
+
 
 class ArraySimulator(Closing):
     """Simulator of rate networks in the steady state. Made by `apical.simulate`."""
@@ -50,8 +64,10 @@ class ArraySimulator(Closing):
         batch: int,
         record: Collection[str],
         traces: Collection[str] = (),
+        executed: Callable[[Steps], BlockResult] = alone,
     ) -> None:
         self.network, self.batch, self.library = network, batch, library
+        self._executed = executed
         check_network(network)
         self._record = {network.output.name, *record}
         self._supply = Supply(library, drive_of(network))
@@ -173,8 +189,10 @@ class ArraySimulator(Closing):
         traced = [(population.name, signal) for population, signal in self._traces]
         size = self.library.number(0).itemsize
         check_trials_fit(self.network, len(block), 1, size, self._record, traced)
-        if block.fires:
-            return self._fire(block)
+        return self._executed(self._fire(block) if block.fires else self._present(block))
+
+    def _present(self, block: Block) -> Steps:
+        """Present the trials of a block; yields the calls to execute."""
         counts, traces = (Kept(self.library, len(block)) for _ in range(2))
         stimuli, shown = self._shown(block)
         learns = bool(block.learning.any())
@@ -184,23 +202,24 @@ class ArraySimulator(Closing):
                 "that learn together, which needs 2 or more, got batch=1; raise batch.",
                 object=f"Rate {next(iter(self._settling.normalisers))!r}",
             )
-        for chunk in block.slices(self.batch if learns else AT_REST):
+        chunks = list(block.slices(self.batch if learns else AT_REST))
+        for chunk, factor in zip(chunks, _factors(block, chunks), strict=True):
             self._streams.begin(block.index, block.first + chunk.start)
-            factor = float(block.learning[chunk].mean())
             target = shown if factor or self._traces else None
             if target is None and self._records_error:  # as in Brian2: the target is 0
                 target = self._supply.nothing
-            plan = self._explored(chunk, stimuli, target, learns=bool(factor))
+            plan = yield from self._explored(chunk, stimuli, target, learns=bool(factor))
             for population in self._recorded:
                 values = plan.batch.signals[population.name, "x"]
                 counts.keep(population.name, chunk, values, population.size)
             # once, since dendrites may draw noise
-            brought = self._teach(plan) if self._traces or factor else []
+            if self._traces or factor:
+                yield from self._teach(plan)
             for population, signal in self._traces:
                 values = self._settling.signal(plan.batch, population, signal)
                 traces.keep(f"{population.name}.{signal}", chunk, values, population.size)
             if factor:
-                self._learn(plan, factor, brought)
+                yield from self._learn(plan, factor)
         signals = {name: values[:, np.newaxis] for name, values in traces.read().items()}
         check_learned(self.network, block, self._total)
         return BlockResult(counts.read(), traces=signals)
@@ -216,23 +235,23 @@ class ArraySimulator(Closing):
         stimuli = self._supply.stimuli(block.values)
         return stimuli, None if shown is None else self._supply.targets(shown)
 
-    def _fire(self, block: Block) -> BlockResult:
+    def _fire(self, block: Block) -> Steps:
         """Run a noise phase: a population fires noise and its synapses learn, in batches.
 
-        Returns the activity of recorded populations that had to be computed.
+        Yields the calls to execute, and returns the activity of recorded populations that had to be computed.
         """
         counts = Kept(self.library, len(block))
         for chunk in block.slices(self.batch):
             plan = self._noise_plan(block.fires, chunk.stop - chunk.start)
             self._streams.begin(block.index, block.first + chunk.start)
-            _call(plan.batch.calls)
+            yield plan.batch.calls
             for population in self._recorded:
                 values = plan.batch.signals.get((population.name, "x"))
                 if values is not None:
                     counts.keep(population.name, chunk, values, population.size)
             factor = float(block.learning[chunk].mean())
             if factor:
-                self._learn(plan, factor, plan.pairs)
+                yield from self._learn(plan, factor)
         return BlockResult(counts.read())
 
     def _noise_plan(self, fires: str, n_trials: int) -> "_Plan":
@@ -265,17 +284,20 @@ class ArraySimulator(Closing):
             Name of the projection -> shape (n_pre, n_post).
         """
         check_block(self.network, block)
-        plan = self._settle(slice(0, len(block)), *self._shown(block), measured=True)
+        plan = self._settled(slice(0, len(block)), *self._shown(block), measured=True)
+        execute(plan.batch.calls)
+        for calls in self._teach(plan):
+            execute(calls)
         found = {}
-        for item, brought in zip(self._learners, self._teach(plan), strict=True):
+        for item, brought in zip(self._learners, plan.pairs, strict=True):
             name, update = item.projection.name, self.library.empty(item.shape)
             state = self._dynamics[name]
-            _call(item.update(self._weights[name], state, brought, len(block), update))
+            execute(item.update(self._weights[name], state, brought, len(block), update))
             values = self._storages[name].back(update)
             found[name] = as_matrix(self.network, item.projection, values)
         return found
 
-    def _settle(
+    def _settled(
         self,
         chunk: slice,
         stimuli: Bring,
@@ -284,7 +306,7 @@ class ArraySimulator(Closing):
         learns: bool = False,
         measured: bool = False,
     ) -> "_Plan":
-        """Compute the steady state of a batch of trials, and return the plan used."""
+        """Return the plan of a batch of trials, whose calls compute its steady state."""
         measured = measured or learns
         key = chunk.stop - chunk.start, shown is not None, learns, measured
         plan = self._plans.get(key)
@@ -298,26 +320,29 @@ class ArraySimulator(Closing):
         stimuli(chunk, plan.batch.values)
         if shown is not None and plan.batch.shown is not None:  # None without error neurons
             shown(chunk, plan.batch.shown)
-        _call(plan.batch.calls)
         return plan
 
     def _explored(
         self, chunk: slice, stimuli: Bring, shown: Bring | None, *, learns: bool
-    ) -> "_Plan":
+    ) -> Generator[list[Call], None, "_Plan"]:
         """Compute the steady state; for reward learning, without and then with perturbation."""
         if self._reward is None or not learns:
-            return self._settle(chunk, stimuli, shown, learns=learns)
-        quiet = self._settle(chunk, stimuli, shown)
+            plan = self._settled(chunk, stimuli, shown, learns=learns)
+            yield plan.batch.calls
+            return plan
+        quiet = self._settled(chunk, stimuli, shown)
+        yield quiet.batch.calls
         self._settling.remember(quiet.batch, self._reward)
         for item in self._explorers:
             item.perturb(self._weights[item.projection.name])
-        plan = self._settle(chunk, stimuli, shown, learns=True)
+        plan = self._settled(chunk, stimuli, shown, learns=True)
+        yield plan.batch.calls
         for item in self._explorers:
             item.restore(self._weights[item.projection.name])
         return plan
 
-    def _teach(self, plan: "_Plan") -> list[Pairs]:
-        """Compute feedback, and return the neural factors of each term of each rule."""
+    def _teach(self, plan: "_Plan") -> Iterator[list[Call]]:
+        """Compute feedback, and the neural factors of each term of each rule (`plan.pairs`)."""
         if not plan.pairs:
             at_rest, plan.batch.calls = plan.batch.calls, plan.teaching
             self._settling.teach(plan.batch)
@@ -325,13 +350,13 @@ class ArraySimulator(Closing):
             for population, signal in self._traces:
                 self._settling.signal(plan.batch, population, signal)
             plan.batch.calls = at_rest
-        _call(plan.teaching)
-        return plan.pairs
+        yield plan.teaching
 
-    def _learn(self, plan: "_Plan", factor: float, pairs: list[Pairs]) -> None:
+    def _learn(self, plan: "_Plan", factor: float) -> Iterator[list[Call]]:
+        """Change weights by the neural factors of a batch."""
         if plan.factor != factor:
             plan.factor = factor
-            for item, brought in zip(plan.learners, pairs, strict=True):
+            for item, brought in zip(plan.learners, plan.pairs, strict=True):
                 name, n_trials = item.projection.name, plan.batch.n_trials
                 w, state, before = (
                     self._weights[name],
@@ -340,9 +365,9 @@ class ArraySimulator(Closing):
                 )
                 plan.learning[name] = item.learn(w, state, brought, n_trials, factor, before)
         for name, learning in plan.learning.items():
-            _call(learning.calls)
+            yield learning.calls
             if name in self._holders:
-                _call(self._holders[name].calls(self._weights[name], plan.batch.n_trials))
+                yield self._holders[name].calls(self._weights[name], plan.batch.n_trials)
 
     def _pairs(self, item: Learner, batch: Batch) -> Pairs:
         """Return the arrays of the neural factors of each term of a rule."""
@@ -368,7 +393,18 @@ class _Plan:
     factor: float = 0.0
 
 
-def _call(calls: list[Call]) -> None:
+def _factors(block: Block, chunks: Sequence[slice]) -> list[float]:
+    """Return the mean learning factor of each batch of a block."""
+    factors, n = block.learning, chunks[0].stop if chunks else 1
+    if not factors.any():
+        return [0.0] * len(chunks)
+    whole = len(factors) // n
+    found: list[float] = factors[: whole * n].reshape(whole, n).mean(axis=1).tolist()
+    return found + [float(factors[chunk].mean()) for chunk in chunks[whole:]]
+
+
+def execute(calls: list[Call]) -> None:
+    """Execute calls in their order."""
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is detected by the training
         for call in calls:
             call()

@@ -30,15 +30,15 @@ class Learning:
     ----------
     calls
         All of them, in order.
-    of_rows
-        Those that process some rows at a time.
     plan
-        Their optimiser step; None where there are none.
+        Their optimiser step; None where there is none.
+    sizes
+        Factors on the products that are added to the weights directly.
     """
 
     calls: list[Call]
-    of_rows: list[Call]
     plan: Plan | None
+    sizes: list[Array]
 
 
 class Learner:
@@ -208,23 +208,23 @@ class Learner:
         factor
             Factor on the learning rate [dimensionless].
         before
-            Returned for another factor, all else the same, and no longer used; its calls are reused
-            where possible, so that a learning-rate schedule costs little.
+            Returned for another factor, all else the same, and no longer used; it is changed and
+            returned again where possible, so that a learning-rate schedule costs little.
         """
-        if before and before.plan and self._stepping.retuned(before.plan, state, factor):
-            plan: Plan | None = before.plan
-            of_rows = before.of_rows
-        else:
-            plan, of_rows = self._of_rows(w, state, pairs, n_trials, factor)
-        calls = list(of_rows)
-        if self._in_place:
-            for outer, (x, d) in zip(self.outers, pairs, strict=True):
-                size = factor * outer.size / n_trials
+        own = self.outers if self._in_place else []
+        if before and (not before.plan or self._stepping.retuned(before.plan, state, factor)):
+            for outer, size in zip(own, before.sizes, strict=True):
+                size[...] = factor * outer.size / n_trials
+            return before
+        plan, calls = self._of_rows(w, state, pairs, n_trials, factor)
+        sizes = [self._library.number(factor * outer.size / n_trials) for outer in own]
+        if own:
+            for size, (x, d) in zip(sizes, pairs, strict=True):
                 calls.append(self._storage.outer(x, d, w, size, add=True))
         if self.projection.limits is not None:
             least, largest = map(self._library.number, self.projection.limits)
             calls.append(partial(self._library.operations["clip"], w, least, largest, out=w))
-        return Learning(calls, of_rows, plan)
+        return Learning(calls, plan, sizes)
 
     def _of_rows(
         self, w: Array, state: dict[str, Array], pairs: Pairs, n_trials: int, factor: float

@@ -29,6 +29,9 @@ class Array(Protocol):
         """Return a view in another shape (the same memory); -1 for as many rows as there are."""
 
 
+Scale = float | Array
+"""A factor on a product: a number, or an array of one, which may change between calls."""
+
 A = TypeVar("A", bound=Array)
 K = TypeVar("K", bound=Array, contravariant=True)
 
@@ -42,7 +45,7 @@ class Kernel(Protocol[K]):
     def product(self, x: K, w: K, out: K, *, add: bool, transposed: bool = False) -> Call:
         """Return the call that writes or adds ``x @ W`` (`transposed`: ``x @ W.T``) to `out`."""
 
-    def outer(self, x: K, d: K, out: K, factor: float, *, add: bool, rows: slice) -> Call:
+    def outer(self, x: K, d: K, out: K, factor: Scale, *, add: bool, rows: slice) -> Call:
         """Return the call that writes or adds ``factor * x.T @ d`` at some synapses to `out`.
 
         These are those of some rows of the weights.
@@ -93,7 +96,7 @@ class Library(ABC, Generic[A]):
         """Return the call that writes or adds ``x @ w`` (`transposed`: ``x @ w.T``) to `out`."""
 
     @abstractmethod
-    def outer(self, x: A, d: A, out: A, factor: float, *, add: bool) -> Call:
+    def outer(self, x: A, d: A, out: A, factor: Scale, *, add: bool) -> Call:
         """Return the call that writes or adds ``factor * x.T @ d`` to `out`."""
 
     @abstractmethod
@@ -154,6 +157,23 @@ class Library(ABC, Generic[A]):
             Name of the array that each program's result is written to, and the program.
         """
         return None
+
+    @abstractmethod
+    def stacked(self, arrays: Sequence[A], n_axes: int) -> A | None:
+        """Return arrays of one shape and equal distances in memory as one, with an axis more.
+
+        Parameters
+        ----------
+        arrays
+            One of each replica.
+        n_axes
+            Number of axes besides the first, that of replicas; those that arrays lack are of
+            length 1.
+        """
+
+    @abstractmethod
+    def of_stacks(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        """Return what a function of arrays is for stacks of them; None if there is nothing."""
 
     def full(self, value: float, shape: tuple[int, ...]) -> A:
         """Return a new array of one value."""

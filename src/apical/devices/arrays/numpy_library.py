@@ -7,6 +7,7 @@ each other.
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.linalg import blas
 
 from apical.devices.arrays.compiled_loops import Loop
 from apical.devices.arrays.expression_program import Program
-from apical.devices.arrays.library import Call, Library
+from apical.devices.arrays.library import Call, Library, Scale
 from apical.projections.edges import Edges
 
 Array = np.ndarray
@@ -118,7 +119,7 @@ class NumpyLibrary(Library[np.ndarray]):
             self._gemm, 1, w.T, x.T, float(add), out.T, trans_a=transposed, overwrite_c=True
         )
 
-    def outer(self, x: Array, d: Array, out: Array, factor: float, *, add: bool) -> Call:
+    def outer(self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool) -> Call:
         if x.shape[1] == 1:  # a bias
             return partial(self._gemv, factor, d.T, x[:, 0], float(add), out[0], overwrite_y=True)
         return partial(
@@ -140,6 +141,24 @@ class NumpyLibrary(Library[np.ndarray]):
     def loop(self, programs: Sequence[tuple[str, Program]]) -> Loop | None:
         return Loop(programs, self.dtype) if self._loops else None
 
+    def stacked(self, arrays: Sequence[Array], n_axes: int) -> Array | None:
+        first, places = arrays[0], [array.ctypes.data for array in arrays]
+        distance = places[1] - places[0] if len(places) > 1 else 0
+        one = _owner(first)
+        if any(_owner(a) is not one or a.strides != first.strides for a in arrays):
+            return None
+        if any(b - a != distance for a, b in pairwise(places)):
+            return None
+        extra = n_axes - first.ndim
+        return np.lib.stride_tricks.as_strided(
+            first,
+            (len(arrays), *[1] * extra, *first.shape),
+            (distance, *[0] * extra, *first.strides),
+        )
+
+    def of_stacks(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        return function if function in _BY_ELEMENT else None  # products keep the bits of each
+
     def softmax(self, drive: Array, out: Array) -> Call:
         return partial(_softmax, drive, out)
 
@@ -154,9 +173,20 @@ class NumpyLibrary(Library[np.ndarray]):
 
 
 def _softmax(drive: Array, out: Array) -> None:
-    np.subtract(drive, drive.max(axis=1, keepdims=True), out=out)
+    np.subtract(drive, drive.max(axis=-1, keepdims=True), out=out)
     np.exp(out, out=out)
-    out /= out.sum(axis=1, keepdims=True)
+    out /= out.sum(axis=-1, keepdims=True)
+
+
+_BY_ELEMENT = frozenset({*_OPERATIONS.values(), _softmax})
+"""Functions that do to every row of a stack what they do to that row alone."""
+
+
+def _owner(array: Array) -> Any:
+    """Return the array in whose memory another one is."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 class NumpySparse:
@@ -187,7 +217,7 @@ class NumpySparse:
         return call
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds the products of the neurons of each synapse."""
         pre, post, total = self._pre[rows], self._post[rows], out[:, 0]
@@ -252,7 +282,7 @@ class NumpyBlocks:
         return backward if transposed else forward
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds the products of the neurons of some windows."""
         start, stop, _ = rows.indices(self._n * self._inputs)
@@ -320,7 +350,7 @@ class NumpyShared:
         return backward if transposed else forward
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds some weights' sums over windows."""
         field, maps = self._field[rows], out.shape[1]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from apical.devices.arrays.library import Array, Call, Kernel, Library
+from apical.devices.arrays.library import Array, Call, Kernel, Library, Scale
 from apical.network.description import Network
 from apical.projections.edges import Edges, places_of
 from apical.projections.projection import Projection, ReadBackwards
@@ -72,7 +72,7 @@ class Storage(ABC):
 
     @abstractmethod
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice = ALL
     ) -> Call:
         """Return the call that writes or adds some rows of ``factor * x.T @ d`` to `out`."""
 
@@ -134,7 +134,7 @@ class Dense(Storage):
         return self.library.product(x, w, out, add=add, transposed=transposed)
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice = ALL
     ) -> Call:
         x = x if rows == ALL else x[:, rows]
         return self.library.outer(x, d, out, factor, add=add)
@@ -175,7 +175,7 @@ class _ByKernel(Storage):
         return self._kernel.product(x, w, out, add=add, transposed=transposed)
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice = ALL
     ) -> Call:
         return self._kernel.outer(x, d, out, factor, add=add, rows=rows)
 
@@ -312,7 +312,7 @@ class ByComponent(Storage):
         return self._units.product(sent, w, total, add=add, transposed=transposed)
 
     def outer(
-        self, x: Array, d: Array, out: Array, factor: float, *, add: bool, rows: slice = ALL
+        self, x: Array, d: Array, out: Array, factor: Scale, *, add: bool, rows: slice = ALL
     ) -> Call:
         sent, heard = x.reshape(-1, self._n_pre), d.reshape(-1, self._n_post)
         return self._units.outer(sent, heard, out, factor, add=add, rows=rows)

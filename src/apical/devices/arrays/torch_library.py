@@ -1,15 +1,16 @@
 """PyTorch array library, on the CPU or a GPU. Imported only when it is requested."""
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from apical.devices.arrays.library import Call, Elsewhere
+from apical.devices.arrays.library import Call, Elsewhere, Scale
 from apical.errors import DeviceError
 from apical.projections.edges import Edges
 
@@ -73,6 +74,27 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
     ast.And: torch.logical_and,
     ast.Or: torch.logical_or,
 }
+
+
+def _times(out: Tensor, x: Tensor, w: Tensor, *, beta: float, alpha: float) -> Tensor:
+    """Write or add a product to an array."""
+    return out.addmm_(x, w, beta=beta, alpha=alpha)
+
+
+def _times_of_stacks(
+    out: Tensor, x: Tensor, w: Tensor, *, beta: float, alpha: float | Tensor
+) -> Tensor:
+    """Write or add the products of all replicas."""
+    if isinstance(alpha, Tensor):
+        return out.baddbmm_(x * alpha, w, beta=beta)
+    return out.baddbmm_(x, w, beta=beta, alpha=alpha)
+
+
+_OF_STACKS: Mapping[Any, Callable[..., Any]] = {
+    **{function: function for function in (*_OPERATIONS.values(), torch.softmax)},
+    _times: _times_of_stacks,
+}
+"""Functions of arrays, and what they are for stacks of these."""
 
 
 class TorchLibrary(Elsewhere[Tensor]):
@@ -148,10 +170,27 @@ class TorchLibrary(Elsewhere[Tensor]):
     def product(
         self, x: Tensor, w: Tensor, out: Tensor, *, add: bool, transposed: bool = False
     ) -> Call:
-        return partial(out.addmm_, x, w.T if transposed else w, beta=float(add))
+        return partial(_times, out, x, w.T if transposed else w, beta=float(add), alpha=1.0)
 
-    def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool) -> Call:
-        return partial(out.addmm_, x.T, d, beta=float(add), alpha=factor)
+    def outer(self, x: Tensor, d: Tensor, out: Tensor, factor: Scale, *, add: bool) -> Call:
+        return partial(_times, out, x.T, d, beta=float(add), alpha=factor)
+
+    def stacked(self, arrays: Sequence[Tensor], n_axes: int) -> Tensor | None:
+        first, places = arrays[0], [array.storage_offset() for array in arrays]
+        distance = places[1] - places[0] if len(places) > 1 else 0
+        memory = first.untyped_storage().data_ptr()
+        if any(a.untyped_storage().data_ptr() != memory for a in arrays):
+            return None
+        if any(a.stride() != first.stride() or a.device != first.device for a in arrays):
+            return None
+        if any(b - a != distance for a, b in pairwise(places)):
+            return None
+        extra = n_axes - first.dim()
+        shape = len(arrays), *[1] * extra, *first.shape
+        return first.as_strided(shape, (distance, *[0] * extra, *first.stride()))
+
+    def of_stacks(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
+        return _OF_STACKS.get(function)
 
     def sparse(self, edges: Edges) -> "TorchSparse":
         return TorchSparse(edges, self)
@@ -166,7 +205,7 @@ class TorchLibrary(Elsewhere[Tensor]):
         return float(torch.std(array, correction=0))
 
     def softmax(self, drive: Tensor, out: Tensor) -> Call:
-        return partial(torch.softmax, drive, dim=1, out=out)
+        return partial(torch.softmax, drive, dim=-1, out=out)
 
     def gate(self, drive: Tensor, vectors: Tensor, out: Tensor) -> Call:
         by_component, gates = (x.reshape(len(x), *vectors.shape) for x in (drive, out))
@@ -222,7 +261,7 @@ class TorchSparse:
         return _putting(found, out, add=add)
 
     def outer(
-        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+        self, x: Tensor, d: Tensor, out: Tensor, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds the products of the neurons of each synapse."""
         pre, post, total = self._pre[rows], self._post[rows], out[:, 0]
@@ -271,7 +310,7 @@ class TorchBlocks:
         return _putting(backward if transposed else forward, out, add=add)
 
     def outer(
-        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+        self, x: Tensor, d: Tensor, out: Tensor, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds the products of the neurons of some windows."""
         start, stop, _ = rows.indices(self._n * self._inputs)
@@ -323,7 +362,7 @@ class TorchShared:
         return _putting(backward if transposed else forward, out, add=add)
 
     def outer(
-        self, x: Tensor, d: Tensor, out: Tensor, factor: float, *, add: bool, rows: slice
+        self, x: Tensor, d: Tensor, out: Tensor, factor: Scale, *, add: bool, rows: slice
     ) -> Call:
         """Return the call that writes or adds some weights' sums over windows."""
         field = self._field[rows]
