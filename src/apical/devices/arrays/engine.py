@@ -28,6 +28,7 @@ from apical.network.description import Network
 from apical.network.held_weights import as_matrix
 from apical.network.size import check_trials_fit
 from apical.network.stimuli import drive_of
+from apical.neurons.base import Population
 from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000
@@ -55,18 +56,20 @@ class ArraySimulator(Closing):
         check_network(network)
         self._record = {network.output.name, *record}
         self._supply = Supply(library, drive_of(network))
-        self._recorded = [p for p in network.populations if p.name in self._record]
-        shown = [p for p in network.populations if p.name in record]
+        here = [p for p in network.populations if self._is_here(p)]
+        self._recorded = [p for p in here if p.name in self._record]
+        shown = [p for p in here if p.name in record]
         self._traces = [(p, signal) for p in shown for signal in traces if signal in p.signals]
         self._records_error = any(p.is_told and p.name in self._record for p in network.populations)
-        self._storages = storages(network, library)
+        self._storages = storages(network, library, self._held_here())
         self._weights = {
             name: storage.array(network.initial_state(name))
             for name, storage in self._storages.items()
         }
         room, self._streams = Workspace(library), Streams(network.seed)
         kept, common = self._storages, (room, self._streams)
-        learners = [Learner(p, p.rule, kept[p.name], *common) for p in network.plastic if p.rule]
+        plastic = [p for p in network.plastic if p.name in kept]
+        learners = [Learner(p, p.rule, kept[p.name], *common) for p in plastic if p.rule]
         self._learners = [item for item in learners if item.when == "trial"]
         self._from_noise = {
             p.name: [i for i in learners if i.when == "noise" and i.projection.post is p]
@@ -74,15 +77,28 @@ class ArraySimulator(Closing):
         }
         self._holders = {
             p.name: Holder(network, p, kept[p.name], *common)
-            for p in network.plastic
+            for p in plastic
             if p.restrained
         }
         self._explorers = [item for item in self._learners if item.projection.explores]
         self._reward = next((p for p in network.populations if p.role == "reward"), None)
         self._dynamics = {item.projection.name: self._begun(item) for item in learners}
-        self._settling = Settling(network, library, self._weights, kept, self._streams)
+        self._settling = self._planner()
         self._plans: dict[tuple[int, bool, bool, bool], _Plan] = {}
         self._noise_plans: dict[tuple[int, str], _Plan] = {}
+
+    def _is_here(self, population: Population) -> bool:
+        """Say whether a population is simulated here; on one machine all are."""
+        return True
+
+    def _held_here(self) -> list[Projection]:
+        """Return the projections whose weights are held here: those onto populations here."""
+        return [p for p in self.network.projections if self._is_here(p.post)]
+
+    def _planner(self) -> Settling:
+        """Return what plans the steady state of a batch."""
+        held = self._weights, self._storages, self._streams
+        return Settling(self.network, self.library, *held)
 
     def _begun(self, learner: Learner) -> dict[str, Array]:
         """Return what synapses of a projection keep besides their weights, where they begin."""
@@ -265,12 +281,16 @@ class ArraySimulator(Closing):
             Name of the projection -> shape (n_pre, n_post).
         """
         check_block(self.network, block)
-        plan = self._settle(slice(0, len(block)), *self._shown(block), measured=True)
+        return self._updates(len(block), *self._shown(block))
+
+    def _updates(self, n_trials: int, stimuli: Bring, shown: Bring | None) -> dict[str, np.ndarray]:
+        """Return the weight updates of the plastic projections here."""
+        plan = self._settle(slice(0, n_trials), stimuli, shown, measured=True)
         found = {}
         for item, brought in zip(self._learners, self._teach(plan), strict=True):
             name, update = item.projection.name, self.library.empty(item.shape)
             state = self._dynamics[name]
-            _call(item.update(self._weights[name], state, brought, len(block), update))
+            _call(item.update(self._weights[name], state, brought, n_trials, update))
             values = self._storages[name].back(update)
             found[name] = as_matrix(self.network, item.projection, values)
         return found
