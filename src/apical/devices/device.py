@@ -161,6 +161,18 @@ class Device:
         check_name(self.name, "word", "Device", "a device")
 
     @property
+    def is_joint(self) -> bool:
+        """Whether several processes that run the same command join in it.
+
+        Examples
+        --------
+        >>> from apical.devices import DEVICES
+        >>> [device.name for device in DEVICES.values() if device.is_joint]
+        ['mpi']
+        """
+        return self.join is not _alone
+
+    @property
     def option_names(self) -> tuple[str, ...]:
         """Names of its options.
 

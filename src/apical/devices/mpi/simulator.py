@@ -183,8 +183,18 @@ class MpiSimulator(Closing):
         """Return the state of all ranks, asked for once after every change."""
         if self._state is None:
             found = self._all("state", lambda rank: self._number)
-            self._state = {k: v for part in found for k, v in part.items()}
+            whole = {k: v for part in found for k, v in part.items()}
+            self._state = {name: whole[name] for name in sorted(whole, key=self._place_in_state)}
         return self._state
+
+    def _place_in_state(self, name: str) -> tuple[bool, bool, int]:
+        """Return where a variable comes in a state, as on device ``array``: weights first."""
+        owner, _, variable = name.partition(".")
+        projections = [p.name for p in self.network.projections]
+        populations = [p.name for p in self.network.populations]
+        of_population = owner not in projections
+        place = (populations if of_population else projections).index(owner)
+        return of_population, variable != "w", place
 
     def _held(self, projection: str) -> np.ndarray:
         return self._whole()[f"{projection}.w"]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
+from multiprocessing import parent_process
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -367,6 +368,12 @@ def world() -> World:
             "pip install 'apical[mpi]' brings one, or load that of your cluster.",
             object=SAID_BY,
         ) from None
+    if parent_process() is not None:
+        raise DeviceError(
+            f"{SAID_BY} runs on the processes that mpiexec starts, and this one was started by "
+            "another; do not run it in several processes at a time (--jobs, apical sweep).",
+            object=SAID_BY,
+        )
     found = mpi.COMM_WORLD.size
     if found == 1:
         raise DeviceError(_alone(), object=SAID_BY)
