@@ -138,6 +138,8 @@ class PartSettling(Settling):
         self._placement, self._rank = placement, rank
         self._outgoing, self._wires = outgoing, wires
         super().__init__(*held)
+        own = {p.name for p in self._network.populations if self._is_here(p)}
+        self.normalisers = {k: v for k, v in self.normalisers.items() if k in own}
 
     def _crossed(
         self, weights: Mapping[str, Array], storages: Mapping[str, Storage]

@@ -24,6 +24,10 @@ class TimedOut(Exception):
     """No message came for too long."""
 
 
+class FailedElsewhere(Exception):
+    """Another rank failed, so that there is nothing to wait for."""
+
+
 class Wires:
     """The messages of one simulator that this rank sends and receives.
 
@@ -129,9 +133,13 @@ class Wires:
                 os.sched_yield()
                 continue
             time.sleep(REST)
-            self._attend()
+            said = f"rank {self._comm.rank} waits for {what} of rank {other}"
+            try:
+                self._attend()
+            except FailedElsewhere:
+                raise TimedOut(said) from None
             if waited > self._patience:
-                raise TimedOut(f"rank {self._comm.rank} waits for {what} of rank {other}")
+                raise TimedOut(said)
         self._tracer.add("wait", what, start)
 
     def close(self) -> None:

@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import zip_longest
 from importlib import metadata
 from multiprocessing import parent_process
 from types import FrameType
 from typing import Any, NoReturn
 
-from apical._base.checking import listed
 from apical._base.extras import library
-from apical.devices.mpi.wires import TimedOut
-from apical.errors import ApicalError, DataError, DeviceError, RunError, exceptions
+from apical.devices.mpi.wires import FailedElsewhere, TimedOut
+from apical.errors import ApicalError, DataError, DeviceError, RunError, brief, exceptions
 
 COMMAND, REPLY, NOTICE, END = 1, 2, 3, 4
 """Tags: what rank 0 asks, what others answer, a signal that one of them had, and the end."""
@@ -36,10 +36,6 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STARTED_BY = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "SLURM_NTASKS")
 """Variables in which a starter of processes says how many it started."""
 SAID_BY = "Device 'mpi'"
-
-
-class FailedElsewhere(Exception):
-    """Another rank failed, so that there is nothing to wait for."""
 
 
 class World:
@@ -152,7 +148,7 @@ class World:
         except TimedOut as late:
             self._answers[0] = "waits", str(late)
         except FailedElsewhere:
-            self._answers[0] = "left", "rank 0 is all right"
+            self._answers[0] = "left", ""
         self._gather(patience)
         self._raise_failures()
         self.in_block = False
@@ -220,13 +216,19 @@ class World:
     def finish(self) -> None:
         """End all ranks: at the end of rank 0's process."""
         if self._broken is not None or self.in_block:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            self.comm.Abort(2)
+            self.abort()
         for rank in self.others:
             self.tell(rank, None, END)
         for request in self._sending:
             request.wait()
+
+    def abort(self) -> NoReturn:
+        """End all ranks at once; what there is to say was said, so MPI itself says nothing."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        self.comm.Abort(2)
+        raise AssertionError
 
     # ---- the others ------------------------------------------------------------------------------
     def serve(self, does: Mapping[str, Callable[[Any], Any]]) -> NoReturn:
@@ -263,7 +265,7 @@ class World:
             self.attend()
             time.sleep(1e-2)
         print(f"apical: rank {self.rank} waits for rank 0 in vain; it ends the run.", file=sys.stderr)
-        self.comm.Abort(2)
+        self.abort()
 
     def _leave(self) -> NoReturn:
         """End this process, which has nothing to say."""
@@ -318,7 +320,7 @@ def _of_waiting(said: Sequence[tuple[str, Any]]) -> str:
     """Say which ranks wait, and of which nothing is heard."""
     waiting = "; ".join(str(answer) for status, answer in said if status == "waits")
     silent = [str(rank) for rank, (status, _) in enumerate(said) if status == "silent"]
-    more = f"nothing is heard of rank {listed(silent)}" if silent else ""
+    more = f"nothing is heard of rank {', '.join(silent)}" if silent else ""
     return (
         f"Ranks of device 'mpi' wait in vain: {'; '.join(filter(None, (waiting, more)))}. A rank "
         "died, hangs, or takes longer than patience; the last checkpoint is good."
@@ -340,11 +342,14 @@ def _unlike(rank: int, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> st
                 f"Device 'mpi' needs the same versions on all ranks, but rank 0 has {name} "
                 f"{version} and rank {rank} has {other}; install the same."
             )
-    if mine["command"] != theirs["command"]:
+    pairs = zip_longest(mine["command"], theirs["command"], fillvalue="")
+    unlike = [(a, b) for a, b in pairs if a != b]
+    if unlike:
+        here, there = (" ".join(word for word in words if word) for words in zip(*unlike, strict=True))
         return (
             f"Device 'mpi' needs the same command on all ranks, but rank {rank} was started with "
-            f"{' '.join(theirs['command'])[:80]!r} and rank 0 with "
-            f"{' '.join(mine['command'])[:80]!r}; start all by one mpiexec -n."
+            f"{brief(repr(there), 60)} where rank 0 has {brief(repr(here), 60)}; start all by one "
+            "mpiexec -n."
         )
     return None
 
