@@ -117,21 +117,22 @@ def bits(device: str, **options: Any) -> dict[str, str]:
     return found
 
 
-def delayed(device: str, **options: Any) -> tuple[list[Any], Any]:
-    """Return what two populations learned with their batches in flight, and traces of ranks."""
+def delayed(device: str, wiring: str = "dfa", **options: Any) -> tuple[list[Any], Any]:
+    """Return what two populations learned in batches of 4, and traces of ranks."""
     net, rule = ap.Network(seed=0), ap.rules.three_factor(0.3)
     x = ap.Stimulus("stimulus", 6, ap.encoding.Graded())
     h, y = ap.Rate("hidden", 5, "tanh"), ap.Rate("output", 3, "logistic", gain="one")
     ap.chain(net, x, h, y, weights=ap.FanIn(), rule=rule)
-    net.teach(ap.feedback.direct(net.add(ap.RateError("error", 3)), net.forward))
+    net.teach(WIRINGS[wiring](net.add(ap.RateError("error", 3)), net.forward))
+    owned = [p for p in net.projections if p.name != "feedback_output_to_hidden" or wiring != "bp"]
     with ap.simulate(net, device, batch=4, dtype="float64", **options) as simulator:
-        first = [simulator.weights(p).tolist() for p in net.projections]
+        first = [simulator.weights(p).tolist() for p in owned]
         rng = np.random.default_rng(0)
         values, labels = rng.random((44, 6)), rng.integers(0, 3, 44)
         simulator.run(ap.Block.of_labels(values, labels, learning=1.0))
-        last = [simulator.weights(p).tolist() for p in net.projections]
+        last = [simulator.weights(p).tolist() for p in owned]
         traced = simulator.traced() if device == "mpi" else []
-    names = [p.name for p in net.projections]
+    names = [p.name for p in owned]
     told = [values.tolist(), labels.tolist(), names, first, last]
     return told, [trace.as_dict() for trace in traced]
 

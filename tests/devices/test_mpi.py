@@ -276,6 +276,21 @@ def test_an_error_meets_the_activity_of_its_own_batch(in_flight: int) -> None:
     assert again == told
 
 
+@with_mpi
+@pytest.mark.slow
+@pytest.mark.parametrize("wiring", ["bp", "fa", "dfa"])
+def test_batches_that_come_in_parts_teach_what_whole_ones_do(wiring: str) -> None:
+    options = json.dumps({"wiring": wiring, "micro_batches": 3})  # parts of one or two trials
+    told, traces = json.loads(on_ranks(2, "delayed", "mpi", options))
+    wanted, _ = json.loads(on_ranks(1, "delayed", "array", json.dumps({"wiring": wiring})))
+    assert told[2] == wanted[2]
+    for name, values, known in zip(told[2], told[4], wanted[4], strict=True):
+        np.testing.assert_allclose(values, known, rtol=1e-12, atol=1e-14, err_msg=name)
+    assert [trace["staleness"] for trace in traces] == [{"0": 11}, {"0": 11}]
+    with pytest.raises(DeviceError, match="in flight or divides them, not both"):
+        check_placed(rates(), placed(rates(), 2, {}), in_flight=2, micro_batches=2)
+
+
 # ---- runs ----------------------------------------------------------------------------------------
 MODEL = ("-m", "apical", "run", "Nokland_2016_mnist", "--hidden", 30, "--layers", 3)
 SHORT = ("--rate", 3e-3, "--block", 200, "--train-trials", 600, "--test-trials", 100, "--quiet")
@@ -333,7 +348,7 @@ def long_run(tmp_path: Path) -> Iterator[Any]:
         )
         started.append(process)
         deadline = time.monotonic() + 120
-        while not (out / "checkpoint.npz").exists():
+        while not trials_done(out):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
         return process, ranks_of(out), out
@@ -342,6 +357,14 @@ def long_run(tmp_path: Path) -> Iterator[Any]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+def trials_done(out: Path) -> int:
+    """Return the number of trials before the last checkpoint of a run; 0 without one."""
+    if not (out / "checkpoint.npz").exists():
+        return 0
+    with np.load(out / "checkpoint.npz") as saved:
+        return int(json.loads(str(saved["about"]))["trial"])
 
 
 def ranks_of(out: Path) -> list[int]:
@@ -380,11 +403,9 @@ def ended(process: subprocess.Popen[str], pids: list[int], within: float) -> tup
 
 
 def goes_on(out: Path, n: int) -> None:
-    """Resume a run on another number of ranks, for one block more, and compare with one process."""
-    with np.load(out / "checkpoint.npz") as saved:
-        about = json.loads(str(saved["about"]))
-    config = json.loads((out / "config.json").read_text())
-    assert about["trial"] > 0 and config["device"] == "mpi"
+    """Resume a run on another number of ranks, wait for more trials, and stop it."""
+    before = trials_done(out)
+    assert before > 0
     process = subprocess.Popen(
         command(n, "-m", "apical", "run", "--resume", out, "--quiet", "--no-figures"),
         stdout=subprocess.PIPE,
@@ -393,11 +414,8 @@ def goes_on(out: Path, n: int) -> None:
         env=environment(),
     )
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        with np.load(out / "checkpoint.npz") as saved:
-            if json.loads(str(saved["about"]))["trial"] > about["trial"]:
-                break
-        assert process.poll() is None, process.communicate()
+    while trials_done(out) == before:
+        assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     pids = ranks_of(out)
     os.kill(pids[0], signal.SIGTERM)
@@ -458,7 +476,7 @@ def test_a_rank_that_hangs_is_found_by_those_that_wait(long_run: Any) -> None:
     [
         (5, (), "there are 5 ranks for 4 populations of neurons"),
         (2, ("--place", "hidden_1=0"), "'hidden_2' has no rank"),
-        (2, ("--rate", "1e38"), "diverged in this block"),
+        (2, ("--rate", "1e38"), "diverged in"),
         (2, ("--jobs", 2, "--seed", "0,1"), "leave out --jobs"),
         (2, ("--place", "hidden_1"), "as in hidden_1=0, got 'hidden_1'"),
     ],

@@ -266,7 +266,7 @@ def _changing(context: click.Context) -> dict[str, Any]:
 
 _WITH_RESUME = (
     *("resume_from", "trust", "quiet", "figures", "capability", "prebuilt", "library"),
-    *("place", "patience"),
+    *("place", "micro_batches", "patience"),
 )
 _CHANGED_AT_RESUME = ("epochs", "device")
 """Settings of a run that may change when it is resumed."""

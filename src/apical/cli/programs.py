@@ -13,7 +13,7 @@ from apical.runs.run import build
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS = ("no_run", "capability", "prebuilt", "library", "place", "patience")
+OPTIONS = ("no_run", "capability", "prebuilt", "library", "place", "micro_batches", "patience")
 """Names of the options; they are no part of a run."""
 
 BUILDERS = [device.name for device in DEVICES.values() if device.takes("programs")]
@@ -38,6 +38,9 @@ _OPTIONS = [
                  callback=lambda _, __, given: _placed(given),
                  help="Device mpi: rank of a population, for each population of neurons; by "
                  "default they are placed in order, by numbers of synapses."),
+    click.option("--micro-batches", type=click.IntRange(1), metavar="N",
+                 help="Device mpi: parts in which a batch passes the ranks, forward and backward in "
+                 "turn (pipeline 1F1B), before they learn from all of it."),
     click.option("--patience", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                  help="Device mpi: how long a rank waits for a message before the run ends; 25 s "
                  "by default."),
@@ -56,13 +59,13 @@ def program_options(command: F) -> F:
 
 def taken(given: dict[str, Any], device: str | None, out: Path | None) -> dict[str, Any]:
     """Remove the options from `given`, and return the corresponding ones of `apical.simulate`."""
-    no_run, capability, prebuilt, library, place, patience = (given.pop(k) for k in OPTIONS)
+    no_run, capability, prebuilt, library, place, parts, patience = (given.pop(k) for k in OPTIONS)
     if no_run and prebuilt:
         raise click.UsageError("--no-run compiles and --prebuilt does not; choose one of them.")
     if capability and prebuilt:
         raise click.UsageError("--prebuilt compiles nothing; leave out --capability.")
     given_ones = {"capability": capability, "library": library}
-    given_ones |= {"place": place, "patience": patience}
+    given_ones |= {"place": place, "micro_batches": parts, "patience": patience}
     found: dict[str, Any] = {name: value for name, value in given_ones.items() if value}
     if prebuilt:
         found |= {"programs": prebuilt.resolve(), "prebuilt": True}

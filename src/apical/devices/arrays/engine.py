@@ -305,20 +305,25 @@ class ArraySimulator(Closing):
         measured: bool = False,
     ) -> "_Plan":
         """Compute the steady state of a batch of trials, and return the plan used."""
-        measured = measured or learns
-        key = chunk.stop - chunk.start, shown is not None, learns, measured
+        key = chunk.stop - chunk.start, shown is not None, learns, measured or learns
+        plan = self._planned(*key)
+        stimuli(chunk, plan.batch.values)
+        if shown is not None and plan.batch.shown is not None:  # None without error neurons
+            shown(chunk, plan.batch.shown)
+        _call(plan.batch.calls)
+        return plan
+
+    def _planned(self, n_trials: int, taught: bool, learns: bool, measured: bool) -> "_Plan":
+        """Return the plan for batches of a size."""
+        key = n_trials, taught, learns, measured
         plan = self._plans.get(key)
         if plan is None:
             while len(self._plans) >= PLANS:
                 del self._plans[next(iter(self._plans))]
             batch = self._settling.forward(
-                key[0], taught=shown is not None, learns=learns, measured=measured
+                n_trials, taught=taught, learns=learns, measured=measured
             )
             plan = self._plans[key] = _Plan(batch, self._learners)
-        stimuli(chunk, plan.batch.values)
-        if shown is not None and plan.batch.shown is not None:  # None without error neurons
-            shown(chunk, plan.batch.shown)
-        _call(plan.batch.calls)
         return plan
 
     def _explored(
@@ -338,6 +343,12 @@ class ArraySimulator(Closing):
 
     def _teach(self, plan: "_Plan") -> list[Pairs]:
         """Compute feedback, and return the neural factors of each term of each rule."""
+        pairs = self._taught(plan)
+        _call(plan.teaching)
+        return pairs
+
+    def _taught(self, plan: "_Plan") -> list[Pairs]:
+        """Plan feedback, and return the neural factors of each term of each rule."""
         if not plan.pairs:
             at_rest, plan.batch.calls = plan.batch.calls, plan.teaching
             self._settling.teach(plan.batch)
@@ -345,7 +356,6 @@ class ArraySimulator(Closing):
             for population, signal in self._traces:
                 self._settling.signal(plan.batch, population, signal)
             plan.batch.calls = at_rest
-        _call(plan.teaching)
         return plan.pairs
 
     def _learn(self, plan: "_Plan", factor: float, pairs: list[Pairs]) -> None:

@@ -69,6 +69,8 @@ class Settling:
         How they lie in memory.
     streams
         Random streams.
+    room
+        Workspace of signals; one of its own by default.
     """
 
     def __init__(
@@ -78,8 +80,11 @@ class Settling:
         weights: Mapping[str, Array],
         storages: Mapping[str, Storage],
         streams: Streams,
+        room: Workspace | None = None,
     ) -> None:
-        self.library, self._room, self._network = library, Workspace(library), network
+        self.library, self._network = library, network
+        self.room = self._room = room or Workspace(library)
+        """Arrays of its signals."""
         self._operations = library.operations
         self._chance = Chance(library, self._room, streams)
         self._loops, self._columns = check_loops(network), columns(network)

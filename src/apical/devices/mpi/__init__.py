@@ -39,8 +39,17 @@ class MpiOptions(ArrayOptions):
         device ``array``. With more, no rank waits for an error while fewer are in flight; an error
         then meets weights that have learned from up to ``in_flight - 1`` batches more, on the last
         rank from none.
+    micro_batches
+        Number of parts in which a batch passes the ranks, each forward and backward, before all of
+        them learn from the whole: a pipeline (1F1B), which backpropagation needs to keep ranks
+        busy. Results are those of whole batches up to rounding.
     patience
         How long a rank waits for a message before the run ends [s].
+
+    References
+    ----------
+    One forward, one backward in turn, with a flush after each batch: Narayanan et al. 2021,
+    arXiv:2104.04473, section 2.2.1.
 
     Examples
     --------
@@ -51,6 +60,7 @@ class MpiOptions(ArrayOptions):
 
     place: Mapping[str, int] | None = None
     in_flight: Count = 1
+    micro_batches: Count = 1
     patience: Positive = 25.0
 
 
@@ -67,6 +77,7 @@ def _make(network: Network, options: MpiOptions) -> Simulator:
         traces=options.traces,
         place=options.place or {},
         in_flight=options.in_flight,
+        micro_batches=options.micro_batches,
         patience=options.patience,
     )
 

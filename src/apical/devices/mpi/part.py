@@ -6,7 +6,7 @@ calls like any other. So the operands of every operation, and the order of opera
 those of one process, and so are the bits.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from apical.devices.arrays.crossing import Carry, Crossing, Source
 from apical.devices.arrays.engine import AT_REST, ArraySimulator
-from apical.devices.arrays.library import Array, Library
+from apical.devices.arrays.library import Array, Library, Workspace
 from apical.devices.arrays.steady_state import DELTA, Batch, Settling
 from apical.devices.arrays.storage import Storage
 from apical.devices.arrays.transfer import Bring, Kept
@@ -237,6 +237,29 @@ def _shape(batch: Batch, population: Population) -> tuple[int, int]:
     return batch.n_trials, population.size
 
 
+class Rows(Workspace):
+    """Workspace for a part of a batch: rows of the arrays of another.
+
+    Parameters
+    ----------
+    library
+        Whose arrays.
+    whole
+        The workspace of the batch.
+    start
+        The first row.
+    """
+
+    def __init__(self, library: Library, whole: Workspace, start: int) -> None:
+        super().__init__(library)
+        self._of_batch, self._start = whole, start
+
+    def __call__(self, key: Hashable, shape: tuple[int, int]) -> Array:
+        """Return the rows of the array of a key, with any content."""
+        n_rows, n_columns = shape
+        return self._of_batch(key, (self._start + n_rows, n_columns))[self._start :]
+
+
 class Part(ArraySimulator):
     """The populations of one rank, and the synapses onto them.
 
@@ -253,6 +276,8 @@ class Part(ArraySimulator):
     in_flight
         Number of batches that may be in flight on this rank: activity of the next one is computed
         while the errors of so many, less one, are still to come.
+    micro_batches
+        Number of parts that a batch passes the ranks in, one forward and one backward in turn.
     """
 
     def __init__(
@@ -269,6 +294,7 @@ class Part(ArraySimulator):
         wires: Wires,
         tracer: Tracer,
         in_flight: int,
+        micro_batches: int,
     ) -> None:
         self._placement, self._rank = placement, rank
         self._outgoing, self._wires, self._tracer = outgoing, wires, tracer
@@ -281,14 +307,16 @@ class Part(ArraySimulator):
             (self._settling, self._plans),
             *more,
         ]
+        self._micro_batches = micro_batches
+        self._parts: dict[tuple[int, ...], tuple[Settling, dict[Any, Any]]] = {}
 
     def _is_here(self, population: Population) -> bool:
         return self._placement.of(population) == self._rank
 
-    def _planner(self) -> Settling:
+    def _planner(self, room: Workspace | None = None) -> Settling:
         held = self.network, self.library, self._weights, self._storages, self._streams
         return PartSettling(
-            *held,
+            *(*held, room or Workspace(self.library)),
             placement=self._placement,
             rank=self._rank,
             outgoing=self._outgoing,
@@ -310,6 +338,10 @@ class Part(ArraySimulator):
         chunks = [slice(k, min(k + size, n)) for k in range(0, n, size)]
         held = len(self._slots)
         with self._tracer.block(n, learns=learns):
+            if learns and self._micro_batches > 1:
+                for number, chunk in enumerate(chunks):
+                    self._pipeline(work, chunk, number)
+                chunks = []
             for number, chunk in enumerate(chunks):
                 if number >= held:
                     self._attend_to(work, chunks, number - held, number)
@@ -348,6 +380,57 @@ class Part(ArraySimulator):
                 self._learn(plan, factor, brought)
                 self._tracer.learned(now - number - 1)
 
+    def _pipeline(self, work: "_Work", chunk: slice, number: int) -> None:
+        """Learn from a batch that comes in parts: one forward, one backward; then learn at once.
+
+        The signals of a part are rows of those of the batch, so that learning is as ever.
+        """
+        n, factor = chunk.stop - chunk.start, float(work.task.learning[chunk].mean())
+        whole = self._whole(n)
+        bounds = np.linspace(0, n, min(self._micro_batches, n) + 1).astype(int).tolist()
+        parts = [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+        line = self._placement.line
+        ahead = min(len(parts), len(line) - line.index(self._rank))
+        plans = dict[int, Any]()
+        self._streams.begin(work.task.index, work.task.first + chunk.start)
+
+        def forward(k: int) -> None:
+            with self._tracer.span("forward", f"batch {number}, part {k}"):
+                self._take_up(parts[k])
+                rows = slice(chunk.start + parts[k].start, chunk.start + parts[k].stop)
+                plans[k] = self._settle(rows, work.stimuli, work.told, learns=True)
+                for population in self._recorded:
+                    values = plans[k].batch.signals[population.name, "x"]
+                    work.counts.keep(population.name, rows, values, population.size)
+
+        for k in range(ahead):
+            forward(k)
+        for k in range(len(parts)):
+            with self._tracer.span("learn", f"batch {number}, part {k}"):
+                self._take_up(parts[k])
+                self._teach(plans[k])
+            if ahead + k < len(parts):
+                forward(ahead + k)
+        with self._tracer.span("learn", f"batch {number}"):
+            self._settling, self._plans = self._slots[0]
+            self._learn(whole, factor, self._taught(whole))
+            self._tracer.learned(0)
+
+    def _whole(self, n_trials: int) -> Any:
+        """Return the plan of a whole batch, of which only what learns is called."""
+        self._settling, self._plans = self._slots[0]
+        plan = self._planned(n_trials, True, True, True)
+        self._taught(plan)
+        return plan
+
+    def _take_up(self, part: slice) -> None:
+        """Take up the planner of a part of a batch, which works in rows of its arrays."""
+        key = part.start, part.stop
+        if key not in self._parts:
+            room = Rows(self.library, self._slots[0][0].room, part.start)
+            self._parts[key] = self._planner(room), {}
+        self._settling, self._plans = self._parts[key]
+
     def _turn_to(self, work: "_Work", chunk: slice, number: int) -> None:
         """Take up the arrays and the random numbers of a batch."""
         self._settling, self._plans = self._slots[number % len(self._slots)]
@@ -383,7 +466,7 @@ class Part(ArraySimulator):
         """Take over variables of a state, which were checked before, those that are here."""
         own = self._variables()
         self.state = {name: values for name, values in state.items() if name in own}
-        for settling, plans in self._slots:
+        for settling, plans in (*self._slots, *self._parts.values()):
             if settling.look_again():
                 plans.clear()
 

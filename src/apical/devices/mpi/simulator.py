@@ -44,6 +44,7 @@ class Made:
     traces: tuple[str, ...]
     placement: Placement
     in_flight: int
+    micro_batches: int
     patience: float
     threads: int
 
@@ -84,7 +85,8 @@ class Parts:
         tracer = Tracer(here.offset)
         comm = here.comm.Dup()
         wires = Wires(
-            *(comm, known, library, told.dtype, told.in_flight, told.batch),
+            *(comm, known, library, told.dtype),
+            *(max(told.in_flight, told.micro_batches), told.batch),
             *(told.patience, here.attend, tracer),
         )
         self._parts[told.number] = Part(
@@ -95,6 +97,7 @@ class Parts:
             wires=wires,
             tracer=tracer,
             in_flight=held,
+            micro_batches=told.micro_batches,
         )
 
     def close(self, number: int) -> None:
@@ -115,6 +118,8 @@ class MpiSimulator(Closing):
         Ranks of populations; empty for automatic placement.
     in_flight
         Number of batches in flight.
+    micro_batches
+        Number of parts of a batch.
     patience
         How long a rank waits for a message [s].
     """
@@ -134,16 +139,18 @@ class MpiSimulator(Closing):
         traces: Collection[str],
         place: Mapping[str, int],
         in_flight: int,
+        micro_batches: int,
         patience: float,
     ) -> None:
         self.network, self.batch, self._world = network, batch, world()
         self.placement = placed(network, self._world.size, place)
-        check_placed(network, self.placement, in_flight)
+        check_placed(network, self.placement, in_flight, micro_batches)
         self._parts, self._number, self._patience = _parts(), next(self._numbers), patience
         self._state: dict[str, np.ndarray] | None = None
         made = Made(
             *(self._number, portable(network), library, dtype, batch),
-            *(tuple(record), tuple(traces), self.placement, in_flight, patience, _threads()),
+            *(tuple(record), tuple(traces), self.placement, in_flight, micro_batches),
+            *(patience, _threads()),
         )
         self._all("make", lambda rank: made)
 
@@ -319,29 +326,38 @@ def check_runs(network: Network) -> None:
             )
 
 
-def check_placed(network: Network, placement: Placement, in_flight: int) -> None:
+def check_placed(
+    network: Network, placement: Placement, in_flight: int, micro_batches: int = 1
+) -> None:
     """Raise if a network does not run as it is placed.
 
     Parameters
     ----------
     network, placement
         The network, and where its populations are.
-    in_flight
-        Number of batches in flight.
+    in_flight, micro_batches
+        Number of batches in flight, and of parts of a batch.
     """
     routes(network, placement)
-    if in_flight == 1:
+    if in_flight == 1 and micro_batches == 1:
         return
+    if in_flight > 1 and micro_batches > 1:
+        raise DeviceError(
+            "Device 'mpi' has several batches in flight or divides them, not both, got "
+            f"in_flight={in_flight} and micro_batches={micro_batches}; leave one out.",
+            object="Device 'mpi'",
+        )
+    what = "in_flight" if in_flight > 1 else "micro_batches"
     if not placement.is_line:
         raise DeviceError(
-            "Device 'mpi' with in_flight above 1 needs the populations of a rank to follow each "
-            "other, and the output on the last one; give other ranks, or in_flight=1.",
+            f"Device 'mpi' with {what} above 1 needs the populations of a rank to follow each "
+            "other, and the output on the last one; give other ranks, or leave it out.",
             object="Device 'mpi'",
         )
     normed = [p.name for p in network.populations if p.norm]
     if normed:
         raise DeviceError(
-            f"Device 'mpi' with in_flight above 1 runs no batch normalisation, which {normed[0]!r} "
-            "has; use in_flight=1.",
+            f"Device 'mpi' with {what} above 1 runs no batch normalisation, which {normed[0]!r} "
+            "has; leave it out.",
             object="Device 'mpi'",
         )
