@@ -152,12 +152,12 @@ class MpiSimulator(Closing):
             *(tuple(record), tuple(traces), self.placement, in_flight, micro_batches),
             *(patience, _threads()),
         )
+        self._world.note_signals()
         self._all("make", lambda rank: made)
 
     def _all(self, name: str, arguments: Any) -> list[Any]:
         own = self._parts.commands[name]
-        with self._world.hearing_signals():
-            return self._world.all(name, arguments, own, max(self._patience, TOGETHER))
+        return self._world.all(name, arguments, own, max(self._patience, TOGETHER))
 
     @property
     def dt(self) -> None:
@@ -259,6 +259,7 @@ class MpiSimulator(Closing):
     def _release(self) -> None:
         if not self._world.in_block:  # in the middle of something nothing is to be had from others
             self._all("close", lambda rank: self._number)
+        self._world.forget_signals()
 
 
 def join() -> None:

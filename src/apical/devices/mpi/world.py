@@ -11,12 +11,12 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import zip_longest
 from importlib import metadata
 from multiprocessing import parent_process
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -32,6 +32,10 @@ BRIEFLY = 2e-4
 """How long rank 0 sleeps at a time when it has nothing else to do [s]."""
 GRACE = 2.0
 """How long rank 0 listens to the others once something failed [s]."""
+SAME_SIGNAL = 5.0
+"""Signals that ranks have within this time are one, as of Ctrl-C in their terminal [s]."""
+SAME_AS_TOLD = 1.0
+"""How long after another rank told of a signal this rank has it too [s]."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STARTED_BY = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "SLURM_NTASKS")
 """Variables in which a starter of processes says how many it started."""
@@ -56,7 +60,9 @@ class World:
         self.in_block = False
         self._broken: ApicalError | None = None
         self._answers = dict[int, tuple[str, Any]]()
-        self._signalled, self._asked = 0, False
+        self._signalled, self._when = 0, float("-inf")
+        self._told, self._is_told = float("-inf"), False
+        self._former, self._noting = dict[int, Any](), 0
         self._sending: list[Any] = []
 
     # ---- messages --------------------------------------------------------------------------------
@@ -84,7 +90,7 @@ class World:
         """See to whatever else came: the end, a failure elsewhere, a signal that another had."""
         if self.rank:
             if self._signalled:
-                self.tell(0, self._signalled, NOTICE)
+                self.tell(0, (self._signalled, self._when), NOTICE)
                 self._signalled = 0
             if self.heard(0, END):
                 self._leave()
@@ -98,10 +104,10 @@ class World:
         """Take a signal of another rank for one of this one, unless it has it too."""
         for rank in self.others:
             if self.heard(rank, NOTICE):
-                found = self.comm.recv(source=rank, tag=NOTICE)
-                if not self._asked:
-                    self._asked = True
-                    signal.raise_signal(found)
+                signum, when = self.comm.recv(source=rank, tag=NOTICE)
+                if when - self._when > SAME_SIGNAL:
+                    self._is_told = True
+                    signal.raise_signal(signum)
 
     def _look_at(self, rank: int) -> None:
         """Take the answer of a rank that was done before this one, or failed."""
@@ -138,7 +144,7 @@ class World:
         if self._broken is not None:
             raise self._broken
         self._answers = dict[int, tuple[str, Any]]()
-        self._asked, self.in_block = False, True
+        self.in_block = True
         for rank in self.others:
             self.tell(rank, (name, arguments(rank)), COMMAND)
         try:
@@ -186,32 +192,35 @@ class World:
             self._broken = error
         raise error
 
-    @contextmanager
-    def hearing_signals(self) -> Iterator[None]:
+    def note_signals(self) -> None:
         """Take note of signals that this rank has itself, so that it is not told of them again."""
-        former: dict[int, Any] = {}
+        self._noting += 1
+        if self._noting > 1 or current_thread() is not main_thread():  # which alone hears signals
+            return
+        for number in SIGNALS:
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                self._former[number] = signal.signal(number, self._noted)
 
-        def note(signum: int, frame: FrameType | None) -> None:
-            self._asked = True
-            before = former[signum]
-            if callable(before):
-                before(signum, frame)
-            elif before == signal.SIG_DFL:
-                signal.signal(signum, signal.SIG_DFL)
-                signal.raise_signal(signum)
-
-        try:
-            for number in SIGNALS:
-                if signal.getsignal(number) != signal.SIG_IGN:
-                    former[number] = signal.getsignal(number)
-                    signal.signal(number, note)
-        except ValueError:  # not the main thread, which alone hears signals
-            pass
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
+    def forget_signals(self) -> None:
+        """Leave signals to others again, once as often as `note_signals` was called."""
+        self._noting -= 1
+        while not self._noting and self._former:
+            number, handler = self._former.popitem()
+            if signal.getsignal(number) == self._noted:
                 signal.signal(number, handler)
+
+    def _noted(self, signum: int, frame: FrameType | None) -> None:
+        self._signalled, self._when = signum, time.perf_counter()
+        if self._is_told:
+            self._is_told, self._told = False, self._when
+        elif self._when - self._told < SAME_AS_TOLD:  # the others had it first
+            return
+        before = self._former[signum]
+        if callable(before):
+            before(signum, frame)
+        else:
+            signal.signal(signum, before)
+            signal.raise_signal(signum)
 
     def finish(self) -> None:
         """End all ranks: at the end of rank 0's process."""
@@ -227,7 +236,7 @@ class World:
         sys.stdout.flush()
         sys.stderr.flush()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        self.comm.Abort(2)
+        self.comm.Abort(128 + self._signalled if self._signalled else 2)
         raise AssertionError
 
     # ---- the others ------------------------------------------------------------------------------
@@ -256,7 +265,7 @@ class World:
                 self.tell(0, ("error", ("DeviceError", about)), REPLY)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
-        self._signalled = signum
+        self._signalled, self._when = signum, time.perf_counter() + self.offset
 
     def _wait_for_the_end(self) -> None:
         """Wait for rank 0 to end all, and end all if it does not: then it is rank 0 that died."""
