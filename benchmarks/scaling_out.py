@@ -62,9 +62,10 @@ def delay(out: Path, n_seeds: int, n_train: int, epochs: int) -> None:
         }
         name = {"dfa": "DFA", "bp": "BP, stale"}[wiring]
         cells.append(
-            [f"{name}, {late}", *(f"{means[r]:.1f}" for r in RATES), f"{max(means, key=means.get):g}"]
+            [name, f"{late}", *(f"{means[r]:.1f}" for r in RATES), f"{max(means, key=means.get):g}"]
         )
-    _write(out, ["wiring, delay in batches", *(f"{r:g}" for r in RATES), "best rate"], cells)
+    head = ["wiring", "delay in batches", *(f"rate {r:g}" for r in RATES), "best rate"]
+    _write(out, head, cells)
 
 
 CONTESTANTS: dict[str, tuple[str, str, dict[str, Any]]] = {

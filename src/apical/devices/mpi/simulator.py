@@ -156,8 +156,9 @@ class MpiSimulator(Closing):
         self._all("make", lambda rank: made)
 
     def _all(self, name: str, arguments: Any) -> list[Any]:
-        own = self._parts.commands[name]
-        return self._world.all(name, arguments, own, max(self._patience, TOGETHER))
+        own, patience = self._parts.commands[name], self._patience
+        longer = max(patience, TOGETHER) if name == "make" else patience  # others may compile
+        return self._world.all(name, arguments, own, longer)
 
     @property
     def dt(self) -> None:
