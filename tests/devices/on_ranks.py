@@ -1,6 +1,6 @@
 """Programs for tests of device mpi: what mpiexec starts on every rank, and how it is started.
 
-    mpiexec -n 2 python on_ranks.py wirings mpi "{}"
+mpiexec -n 2 python on_ranks.py wirings mpi "{}"
 """
 
 import hashlib
@@ -102,7 +102,9 @@ def bits(device: str, **options: Any) -> dict[str, str]:
     found, n_ranks = {}, int(os.environ.get("PMI_SIZE", "1"))
     for name, network, data in networks():
         fits = set(options.get("place") or ()) <= {p.name for p in network.populations}
-        if not fits or n_ranks > len([g for g in forward_groups(network) if g[0].role == "neurons"]):
+        if not fits or n_ranks > len(
+            [g for g in forward_groups(network) if g[0].role == "neurons"]
+        ):
             continue
         with ap.simulate(network, device, batch=32, record=["output"], **options) as simulator:
             history = ap.train(simulator, data, epochs=2, block=100, progress=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from on_ranks import bits, command, environment, mpiexec, on_ranks, recurrent, skipping
+from on_ranks import command, environment, mpiexec, on_ranks, recurrent, skipping
 
 import apical as ap
 from apical.devices import DEVICES

@@ -143,8 +143,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     ),
     "batch": dict(
         type=click.IntRange(1),
-        help="Batch size on devices array, mpi and lockstep: trials per weight update (mini-batch); 64 "
-        "by default.",
+        help="Batch size on devices array, mpi and lockstep: trials per weight update "
+        "(mini-batch); 64 by default.",
     ),
     "surrogate": dict(
         type=click.Choice(["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"]),

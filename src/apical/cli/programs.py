@@ -22,8 +22,8 @@ BUILDERS = [device.name for device in DEVICES.values() if device.takes("programs
 # fmt: off
 library_option = click.option(
     "--library", metavar="NAME",
-    help="Array library of devices array, mpi and lockstep: numpy, torch, or torch:cuda for an NVIDIA "
-    "GPU; numpy by default, and torch for backpropagation in spiking networks.")
+    help="Array library of devices array, mpi and lockstep: numpy, torch, or torch:cuda for an "
+    "NVIDIA GPU; numpy by default, and torch for backpropagation in spiking networks.")
 """Option --library of a command."""
 
 _OPTIONS = [
@@ -39,8 +39,8 @@ _OPTIONS = [
                  help="Device mpi: rank of a population, for each population of neurons; by "
                  "default they are placed in order, by numbers of synapses."),
     click.option("--micro-batches", type=click.IntRange(1), metavar="N",
-                 help="Device mpi: parts in which a batch passes the ranks, forward and backward in "
-                 "turn (pipeline 1F1B), before they learn from all of it."),
+                 help="Device mpi: parts in which a batch passes the ranks, forward and backward "
+                 "in turn (pipeline 1F1B), before they learn from all of it."),
     click.option("--patience", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                  help="Device mpi: how long a rank waits for a message before the run ends; 25 s "
                  "by default."),

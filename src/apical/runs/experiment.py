@@ -141,7 +141,8 @@ class Prepared:
         The experiment and its parts.
     building
         Machine-specific options of `simulate`: compiled programs, array ``library``, and ``place``
-        and ``patience`` of ranks. They are not part of the experiment and do not change its results, except by rounding.
+        and ``patience`` of ranks. They are not part of the experiment and do not change its
+        results, except by rounding.
 
     Examples
     --------

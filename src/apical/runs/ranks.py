@@ -1,6 +1,5 @@
 """What the ranks of a run did: numbers, a trace for Chrome or Perfetto, and a figure of it."""
 
-import json
 from collections.abc import Sequence
 
 from apical.devices import Simulator
@@ -47,8 +46,7 @@ def write(directory: RunDirectory, traces: Sequence[RankTrace], *, draw: bool) -
         RANKS: [trace.as_dict() for trace in traces],
         TRACE: chrome_trace(traces),
     }.items():
-        text = json.dumps(content, indent=2 if name == RANKS else None) + "\n"
-        directory.write(name, lambda file, text=text: file.write(text.encode()))
+        directory.write_json(name, content, indent=2 if name == RANKS else None)
     if draw:
         from apical import plotting  # matplotlib, which nothing else here needs
 

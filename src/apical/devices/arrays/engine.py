@@ -76,9 +76,7 @@ class ArraySimulator(Closing):
             for p in network.noisy
         }
         self._holders = {
-            p.name: Holder(network, p, kept[p.name], *common)
-            for p in plastic
-            if p.restrained
+            p.name: Holder(network, p, kept[p.name], *common) for p in plastic if p.restrained
         }
         self._explorers = [item for item in self._learners if item.projection.explores]
         self._reward = next((p for p in network.populations if p.role == "reward"), None)

@@ -97,9 +97,7 @@ class Settling:
             if p.norm
         }
 
-    def _crossed(
-        self, weights: Mapping[str, Array], storages: Mapping[str, Storage]
-    ) -> Crossing:
+    def _crossed(self, weights: Mapping[str, Array], storages: Mapping[str, Storage]) -> Crossing:
         """Return how signals are transmitted."""
         return Crossing(self._network, self.library, weights, storages)
 

@@ -8,6 +8,7 @@ those of one process, and so are the bits.
 
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -141,9 +142,7 @@ class PartSettling(Settling):
         own = {p.name for p in self._network.populations if self._is_here(p)}
         self.normalisers = {k: v for k, v in self.normalisers.items() if k in own}
 
-    def _crossed(
-        self, weights: Mapping[str, Array], storages: Mapping[str, Storage]
-    ) -> Crossing:
+    def _crossed(self, weights: Mapping[str, Array], storages: Mapping[str, Storage]) -> Crossing:
         placed = self._placement, self._rank
         return PartCrossing(self._network, self.library, weights, storages, *placed)
 
@@ -302,7 +301,9 @@ class Part(ArraySimulator):
         own = [p.name for p in network.populations if p.name in record]
         known = {p.name: p.signals for p in network.populations}
         self._looks = any(signal in known[name] for name in own for signal in traces)
-        more = [(self._planner(), {}) for _ in range(in_flight - 1)]
+        more: list[tuple[Settling, dict[Any, Any]]] = [
+            (self._planner(), {}) for _ in range(in_flight - 1)
+        ]
         self._slots: list[tuple[Settling, dict[Any, Any]]] = [
             (self._settling, self._plans),
             *more,
@@ -362,9 +363,7 @@ class Part(ArraySimulator):
                 work.counts.keep(population.name, chunk, values, population.size)
             work.plans[number] = plan
 
-    def _attend_to(
-        self, work: "_Work", chunks: list[slice], number: int, now: int
-    ) -> None:
+    def _attend_to(self, work: "_Work", chunks: list[slice], number: int, now: int) -> None:
         """Learn from a batch whose error has come; wait for it if need be."""
         plan, chunk = work.plans.pop(number), chunks[number]
         factor = float(work.task.learning[chunk].mean())
@@ -388,7 +387,7 @@ class Part(ArraySimulator):
         n, factor = chunk.stop - chunk.start, float(work.task.learning[chunk].mean())
         whole = self._whole(n)
         bounds = np.linspace(0, n, min(self._micro_batches, n) + 1).astype(int).tolist()
-        parts = [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+        parts = [slice(a, b) for a, b in pairwise(bounds)]
         line = self._placement.line
         ahead = min(len(parts), len(line) - line.index(self._rank))
         plans = dict[int, Any]()

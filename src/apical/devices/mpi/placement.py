@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from math import ceil
 
 from apical._base.checking import listed
@@ -86,7 +87,8 @@ def placed(network: Network, n_ranks: int, given: Mapping[str, int]) -> Placemen
     if n_ranks > len(groups):
         raise DeviceError(
             f"Device 'mpi' places populations on ranks, and there are {n_ranks} ranks for "
-            f"{len(groups)} populations of neurons; start it with mpiexec -n {len(groups)} or less.",
+            f"{len(groups)} populations of neurons; start it with mpiexec -n {len(groups)} or "
+            "less.",
             object="Device 'mpi'",
         )
     if given:
@@ -130,12 +132,12 @@ def _cuts(costs: Sequence[int], n_parts: int) -> list[slice]:
         return min(found)
 
     cuts = (0, *best(0, n_parts)[1], len(costs))
-    return [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(cuts)]
 
 
 def _once(passed: Sequence[int]) -> bool:
     """Say whether equal numbers stand together."""
-    changes = [a for a, b in zip(passed, passed[1:], strict=False) if a != b]
+    changes = [a for a, b in pairwise(passed) if a != b]
     return len({*passed}) == len(changes) + 1
 
 
@@ -167,7 +169,7 @@ def _given(
     for group in groups:
         if len({given[p.name] for p in group}) > 1:
             raise ParameterError(
-                f"place divides the recurrent loop of {listed(p.name for p in group)}, which is "
+                f"place divides the recurrent loop of {listed([p.name for p in group])}, which is "
                 "computed together; give all of it the same rank.",
                 **about,
             )

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from apical.devices.mpi.placement import Placement
 from apical.errors import DeviceError
 from apical.language.expressions import names_in, parse
-from apical.devices.mpi.placement import Placement
 from apical.network.description import Network
 from apical.projections.projection import Projection, ReadBackwards
 

@@ -86,8 +86,11 @@ class Parts:
         comm = here.comm.Dup()
         wires = Wires(
             *(comm, known, library, told.dtype),
-            *(max(told.in_flight, told.micro_batches), told.batch),
-            *(told.patience, here.attend, tracer),
+            depth=max(told.in_flight, told.micro_batches),
+            rows=told.batch,
+            patience=told.patience,
+            attend=here.attend,
+            tracer=tracer,
         )
         self._parts[told.number] = Part(
             *(network, library, told.batch, told.record, told.traces),

@@ -1,7 +1,7 @@
 """What a rank did and when: computing, waiting, communicating, and bytes on the wire."""
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -107,7 +107,7 @@ class Tracer:
     def __init__(self, offset: float) -> None:
         self._offset, self._on = offset, False
         self._spans: deque[Span] = deque(maxlen=KEPT)
-        self._seconds, self._samples = Counter[str](), 0
+        self._seconds, self._samples = defaultdict[str, float](float), 0
         self._sent, self._staleness = Counter[str](), Counter[int]()
 
     @contextmanager

@@ -60,6 +60,7 @@ class Wires:
         routes: Sequence[Route],
         library: Library,
         dtype: str,
+        *,
         depth: int,
         rows: int,
         patience: float,

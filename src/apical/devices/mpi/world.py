@@ -6,15 +6,15 @@ simulator until rank 0 ends. So nothing but a simulator knows that there are sev
 
 import atexit
 import os
-import platform
 import pickle
+import platform
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from itertools import zip_longest
 from importlib import metadata
+from itertools import zip_longest
 from multiprocessing import parent_process
 from threading import current_thread, main_thread
 from types import FrameType
@@ -273,7 +273,9 @@ class World:
         while time.perf_counter() - start < 2 * GRACE:
             self.attend()
             time.sleep(1e-2)
-        print(f"apical: rank {self.rank} waits for rank 0 in vain; it ends the run.", file=sys.stderr)
+        print(
+            f"apical: rank {self.rank} waits for rank 0 in vain; it ends the run.", file=sys.stderr
+        )
         self.abort()
 
     def _leave(self) -> NoReturn:
@@ -354,7 +356,9 @@ def _unlike(rank: int, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> st
     pairs = zip_longest(mine["command"], theirs["command"], fillvalue="")
     unlike = [(a, b) for a, b in pairs if a != b]
     if unlike:
-        here, there = (" ".join(word for word in words if word) for words in zip(*unlike, strict=True))
+        here, there = (
+            " ".join(word for word in words if word) for words in zip(*unlike, strict=True)
+        )
         return (
             f"Device 'mpi' needs the same command on all ranks, but rank {rank} was started with "
             f"{brief(repr(there), 60)} where rank 0 has {brief(repr(here), 60)}; start all by one "
@@ -417,7 +421,7 @@ def portable(network: Any) -> bytes:
         return pickle.dumps(network)
     except Exception as error:
         raise DeviceError(
-            f"{SAID_BY}: the network cannot be sent to other ranks ({type(error).__name__}); define "
-            "its classes and functions at the top level of a module.",
+            f"{SAID_BY}: the network cannot be sent to other ranks ({type(error).__name__}); "
+            "define its classes and functions at the top level of a module.",
             object=SAID_BY,
         ) from None
