@@ -1,4 +1,4 @@
-"""What the ranks of a run did: numbers, a trace for Chrome or Perfetto, and a figure of it."""
+"""Ranks of a run: their times and traffic, a trace for Chrome or Perfetto, and a figure of it."""
 
 from collections.abc import Sequence
 
@@ -30,24 +30,27 @@ def traced(simulator: Simulator) -> Sequence[RankTrace]:
     return () if read is None else read()
 
 
-def write(directory: RunDirectory, traces: Sequence[RankTrace], *, draw: bool) -> None:
-    """Write ``ranks.json``, ``trace.json``, and a timeline among the figures.
+def write(directory: RunDirectory, simulator: Simulator, *, draw: bool) -> None:
+    """Write ``ranks.json``, ``trace.json``, and a timeline among the figures, if there are ranks.
 
     Parameters
     ----------
     directory
         Directory of the run.
-    traces
-        What each rank did.
+    simulator
+        The simulator, after its training.
     draw
         Whether to draw the figure.
     """
+    traces = traced(simulator)
+    if not traces:
+        return
     for name, content in {
         RANKS: [trace.as_dict() for trace in traces],
         TRACE: chrome_trace(traces),
     }.items():
         directory.write_json(name, content, indent=2 if name == RANKS else None)
-    if draw:
+    if draw and all(trace.spans for trace in traces):
         from apical import plotting  # matplotlib, which nothing else here needs
 
         with directory.writing(FIGURES) as folder:

@@ -301,9 +301,7 @@ def _carry_on(
                 raise Stopped
         bar.describe("evaluating")
         final = evaluated(simulator, data.test, plan.epochs)
-    traced = ranks.traced(simulator)
-    if traced:
-        ranks.write(directory, traced, draw=draw)
+    ranks.write(directory, simulator, draw=draw)
     weights = held_weights(simulator)
     if draw:
         from apical.runs import figures  # matplotlib, which nothing else here needs

@@ -1,4 +1,4 @@
-"""What a rank did and when: computing, waiting, communicating, and bytes on the wire."""
+"""Traces of ranks: when each of them computes, waits and communicates, and bytes on the wire."""
 
 import time
 from collections import Counter, defaultdict, deque
