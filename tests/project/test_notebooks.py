@@ -148,6 +148,7 @@ LONG = (
     "does_dales_law_hurt",
     "does_sharing_hurt",
     "how_far_from_bptt",
+    "layers_on_separate_machines",
     "when_do_spike_times_matter",
     "which_measure_tells_wirings_apart",
     "beside_a_recording",
@@ -159,6 +160,7 @@ LONG = (
 NEEDS = {
     "compare_with_recordings": ("neo", "nitime", "nixio", "pynapple", "pynwb"),
     "how_far_from_bptt": ("torch",),
+    "layers_on_separate_machines": ("mpi4py",),
 }
 """Libraries of optional extras that a notebook cannot do without."""
 

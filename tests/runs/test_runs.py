@@ -526,6 +526,7 @@ def test_what_earlier_versions_do_not_say_is_as_by_default(
         "scale": None,
         "measure": (),
         "measure_every": "epoch",
+        "in_flight": 1,
         **gradients,
     }
     for name in later:

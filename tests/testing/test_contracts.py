@@ -43,8 +43,8 @@ def own() -> Iterator[Any]:
         for name in registry or ():
             if kind == "population" and name not in MADE:
                 continue
-            if kind == "device" and DEVICES[name].compiles:
-                continue
+            if kind == "device" and (DEVICES[name].compiles or DEVICES[name].is_joint):
+                continue  # tests/devices/test_mpi.py holds the latter to them
             marks = [] if name in OFTEN[kind] else [pytest.mark.slow]
             for one in contracts(kind):
                 case = Case(name, one)

@@ -40,6 +40,7 @@ EXTRAS: Mapping[str, Extra] = {
     ),
     "events": Extra(("h5py",), "event data sets in HDF5: SHD and SSC"),
     "graph": Extra(("networkx",), "apical graph --out FILE.graphml or .json"),
+    "mpi": Extra(("mpi4py", "mpich"), "device mpi: layers on several machines", in_all=False),
     "neo": Extra(("neo",), "recordings in binary formats that Neo reads"),
     "nir": Extra(("h5py", "nir"), "apical export --format nir, networks from NIR"),
     "nix": Extra(("h5py", "neo", "nixio"), "apical export --format nix, recordings in NIX"),

@@ -30,9 +30,10 @@ from apical.cli.near import Group, unknown_option
 from apical.cli.programs import only_compiled, program_options, taken
 from apical.cli.protocol import CONTEXT
 from apical.data import datasets
+from apical.devices import DEVICES
 from apical.errors import ending_in_one_line
 from apical.runs.directory import check_new
-from apical.runs.experiment import Experiment
+from apical.runs.experiment import Experiment, read_experiment
 from apical.runs.manifest import CONFIG
 from apical.runs.run import Stopped, resume, run
 from apical.scripts import models
@@ -192,9 +193,11 @@ def run_command(
       apical run spiking_dfa --device cuda_standalone --no-run --capability 9.0 --out built
       apical run spiking_dfa --device cuda_standalone --prebuilt built
       apical run rate_dfa --device array --library torch:cuda
+      mpiexec -n 4 apical run Nokland_2016_mnist --device mpi --in-flight 8
     """
     progress, draw = not given.pop("quiet"), given.pop("figures")
     seeds, out, trust = _seeds(given.pop("seeds")), given.pop("out"), given.pop("trust")
+    _join(given.get("device"), resume_from, given["jobs"])
     no_run, building = given["no_run"], taken(given, given.get("device"), out)
     how: dict[str, Any] = {"progress": progress, "draw": draw, "building": building}
     n = given.pop("jobs")
@@ -214,6 +217,19 @@ def run_command(
     if min(n, len(plans)) > 1:
         return _run_together(plans, n, how)
     return _run_all([(folder, partial(run, e, folder, **how)) for e, folder in plans])
+
+
+def _join(device: str | None, resume_from: Path | None, jobs: int) -> None:
+    """Let all processes that run this command on one device, but one of them, serve that one."""
+    if device is None and resume_from is not None:
+        device = read_experiment(resume_from).device
+    if device is None or not DEVICES[device].is_joint:
+        return
+    if jobs > 1:
+        raise click.UsageError(
+            f"On device {device} all processes run one seed after the other; leave out --jobs."
+        )
+    DEVICES[device].join()
 
 
 def _run_together(plans: list[tuple[Experiment, Path]], n: int, how: dict[str, Any]) -> int:
@@ -247,7 +263,10 @@ def _changing(context: click.Context) -> dict[str, Any]:
     return {name: context.params[name] for name in given if name in _CHANGED_AT_RESUME}
 
 
-_WITH_RESUME = ("resume_from", "trust", "quiet", "figures", "capability", "prebuilt", "library")
+_WITH_RESUME = (
+    *("resume_from", "trust", "quiet", "figures", "capability", "prebuilt", "library"),
+    *("place", "micro_batches", "patience"),
+)
 _CHANGED_AT_RESUME = ("epochs", "device")
 """Settings of a run that may change when it is resumed."""
 

@@ -143,8 +143,8 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     ),
     "batch": dict(
         type=click.IntRange(1),
-        help="Batch size on devices array and lockstep: trials per weight update (mini-batch); 64 "
-        "by default.",
+        help="Batch size on devices array, mpi and lockstep: trials per weight update "
+        "(mini-batch); 64 by default.",
     ),
     "surrogate": dict(
         type=click.Choice(["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"]),
@@ -156,6 +156,11 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "through_reset": dict(
         is_flag=True,
         help="Let gradients pass through the reset after a spike.",
+    ),
+    "in_flight": dict(
+        type=click.IntRange(1),
+        help="Device mpi: batches in flight; with 1, the same bits as on device array, with more, "
+        "no rank waits for an error while fewer are in flight.",
     ),
     "dtype": dict(type=click.Choice(["float32", "float64"]), help="Floating-point precision."),
     "dt": dict(type=click.FloatRange(0, min_open=True), help="Time step [ms]."),

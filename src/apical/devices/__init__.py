@@ -55,6 +55,7 @@ def simulate(
         ``"cpp_standalone"``: compiled once for each network structure, then fast; for training.
         ``"runtime"``: in this process, without a compiler; for notebooks and inspection.
         ``"array"``: steady states of rate networks, in batches of trials; without Brian2.
+        ``"mpi"``: the same on the processes that mpiexec starts, populations on each of them.
         ``"lockstep"``: a batch of trials at once, of what ``"runtime"`` runs, by NumPy or PyTorch.
         ``"cuda_standalone"``: as ``"cpp_standalone"``, on an NVIDIA GPU, through Brian2CUDA.
         ``"genn"``: spiking networks that learn at the end of trials, on the CPU back end of GeNN,
@@ -72,6 +73,8 @@ def simulate(
         explains each.
 
         ``array``: ``batch=1``, ``library="numpy"``.
+        ``mpi``: those of ``array``, ``batch`` and ``library``, and ``place=None``, ``in_flight=1``,
+        ``micro_batches=1``, ``patience=25.0`` [s].
         ``runtime``: ``dt=1.0`` [ms], ``capacity=5000``, ``codegen="numpy"``.
         ``lockstep``: ``dt``, ``capacity``, ``batch=1``, ``library="numpy"``; for backpropagation
         through time ``surrogate="fast_sigmoid"``, ``steepness=25.0``, ``through_reset=False``.

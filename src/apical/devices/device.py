@@ -84,6 +84,10 @@ def _anything(network: Network, options: Any) -> None:
     """Refuse nothing."""
 
 
+def _alone() -> None:
+    """Join nobody: the device runs in this process."""
+
+
 def _nothing(network: Network) -> Mapping[str, Any]:
     """Return no options."""
     return {}
@@ -118,6 +122,9 @@ class Device:
         for instance the one library that runs it.
     forms
         Its variants.
+    join
+        Called by a command before it does anything on this device: of several processes that run
+        the same command, all but one serve that one here and end with it.
     diagnose
         Yields a diagnosis of each variant on a machine, for ``apical doctor``.
     source
@@ -127,7 +134,7 @@ class Device:
     --------
     >>> from apical.devices import DEVICES
     >>> list(DEVICES)
-    ['array', 'runtime', 'lockstep', 'cpp_standalone', 'cuda_standalone', 'genn']
+    ['array', 'mpi', 'runtime', 'lockstep', 'cpp_standalone', 'cuda_standalone', 'genn']
     >>> device = DEVICES["array"]
     >>> device.rates, device.spikes, device.transport, device.compiles
     (True, False, True, False)
@@ -146,11 +153,24 @@ class Device:
     compiles: bool = False
     usual: Callable[[Network], Mapping[str, Any]] = _nothing
     forms: tuple[Form, ...] = (Form(),)
+    join: Callable[[], None] = _alone
     diagnose: Callable[[Machine], Iterable[Looked]] = _is_there
     source: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "word", "Device", "a device")
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether several processes that run the same command join in it.
+
+        Examples
+        --------
+        >>> from apical.devices import DEVICES
+        >>> [device.name for device in DEVICES.values() if device.is_joint]
+        ['mpi']
+        """
+        return self.join is not _alone
 
     @property
     def option_names(self) -> tuple[str, ...]:
@@ -176,7 +196,7 @@ class Device:
         --------
         >>> from apical.devices import DEVICES
         >>> [device.name for device in DEVICES.values() if device.takes("batch")]
-        ['array', 'lockstep']
+        ['array', 'mpi', 'lockstep']
         """
         return option in self.option_names
 
@@ -267,6 +287,7 @@ DEVICES: Registry[Device] = Registry(
     "device",
     {
         "array": "apical.devices.array:DEVICE",
+        "mpi": "apical.devices.mpi:DEVICE",
         "runtime": "apical.devices.runtime:DEVICE",
         "lockstep": "apical.devices.lockstep:DEVICE",
         "cpp_standalone": "apical.devices.cpp_standalone:DEVICE",

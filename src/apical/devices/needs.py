@@ -102,6 +102,14 @@ def learning(device: str, **options: str) -> Trial:
     return lambda: ask(command, PATIENCE, OPENBLAS_NUM_THREADS="1")
 
 
+def learning_on_ranks(device: str) -> Trial:
+    """Return a test in which a minimal network learns on two processes of mpiexec."""
+    mpiexec = Path(sys.executable).with_name("mpiexec")
+    starter = str(mpiexec) if mpiexec.exists() else "mpiexec"
+    command = [starter, "-n", "2", *PYTHON, "-m", "apical.devices.trying", device, "{}"]
+    return lambda: ask(command, PATIENCE, OPENBLAS_NUM_THREADS="1")
+
+
 def with_brian(trial: Trial) -> Trial:
     """Return a test that begins with an import of Brian2."""
 

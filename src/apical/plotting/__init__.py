@@ -39,3 +39,4 @@ from apical.plotting.style import STYLE as STYLE
 from apical.plotting.style import as_png as as_png
 from apical.plotting.style import as_svg as as_svg
 from apical.plotting.style import save as save
+from apical.plotting.timelines import timeline as timeline

@@ -190,7 +190,7 @@ class RunDirectory:
             if arrays:
                 run.write_arrays(ARRAYS, arrays)
             if content:
-                run._write_json(NETWORK, content)
+                run.write_json(NETWORK, content)
             run.write(METRICS, lambda file: file.write(_HEADER))
             run.configure(run.config)  # last: it marks the directory as a run
             yield run
@@ -218,7 +218,7 @@ class RunDirectory:
         self.config = dict(config)
         if self.manifest is not None:
             self.manifest.configured(self.config)
-        self._write_json(CONFIG, self.config)
+        self.write_json(CONFIG, self.config)
 
     def reconfigure(self, changes: Mapping[str, Any]) -> None:
         """Change settings of a run that goes on, and say so in its configuration.
@@ -318,11 +318,11 @@ class RunDirectory:
     ) -> None:
         """Write the final weights, the scorecard judged after the run, and the summary."""
         self.write_arrays(WEIGHTS, weights)
-        self._write_json(SCORECARD, scorecard)
+        self.write_json(SCORECARD, scorecard)
         if self.manifest is not None:
             self.manifest.files[METRICS] = self._metrics_entry()
             self.manifest.settle()
-        self._write_json(SUMMARY, summary)
+        self.write_json(SUMMARY, summary)
 
     def write_arrays(
         self, name: str, arrays: Mapping[str, np.ndarray], *, with_metrics: bool = False
@@ -401,8 +401,9 @@ class RunDirectory:
         with path.open("rb") as file:
             return _FORMER_HEADER if file.readline() == _FORMER_HEADER else _HEADER
 
-    def _write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        text = json.dumps(content, indent=2) + "\n"
+    def write_json(self, name: str, content: Any, indent: int | None = 2) -> None:
+        """Write a JSON file, atomically."""
+        text = json.dumps(content, indent=indent) + "\n"
         self.write(name, lambda file: file.write(text.encode()))
 
     def _summed(self) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from apical._base import seeds
 from apical._base.checking import check_fields, shown
-from apical._base.parameters import Positive
+from apical._base.parameters import Count, Positive
 from apical._base.private_paths import bare
 from apical.data import datasets
 from apical.data.datasets import Dataset
@@ -81,6 +81,8 @@ class Experiment:
         on the last two with a batch size of 64.
     surrogate, steepness, through_reset
         As in `simulate` on device ``lockstep``, for backpropagation through time.
+    in_flight
+        As in `simulate` on device ``mpi``: number of batches in flight.
     closely
         Whether to measure ``"training"`` accuracy and, in rate networks with a feedback pathway,
         alignment ``"angles"``.
@@ -119,6 +121,7 @@ class Experiment:
     )
     steepness: Positive = field(default=25.0, metadata=LATER)
     through_reset: bool = field(default=False, metadata=LATER)
+    in_flight: Count = field(default=1, metadata=LATER)
     closely: bool = False
     measure: Sequence[str] = field(default=(), metadata=LATER)
     measure_every: Every = field(default="epoch", metadata=LATER)
@@ -137,8 +140,9 @@ class Prepared:
     experiment, model, data, network
         The experiment and its parts.
     building
-        Machine-specific options of `simulate`: compiled programs and array ``library``. They are
-        not part of the experiment and do not change its results, except by rounding.
+        Machine-specific options of `simulate`: compiled programs, array ``library``, and ``place``
+        and ``patience`` of ranks. They are not part of the experiment and do not change its
+        results, except by rounding.
 
     Examples
     --------
@@ -460,6 +464,8 @@ def of_simulate(experiment: Experiment, network: Network) -> dict[str, Any]:
     found: dict[str, Any] = {"dt": e.dt, "dtype": e.dtype, "batch": e.batch or 1}
     if transports(network) and DEVICES[str(e.device)].takes("surrogate"):
         found |= {name: getattr(e, name) for name in SURROGATES}
+    if e.in_flight > 1 or DEVICES[str(e.device)].takes("in_flight"):
+        found["in_flight"] = e.in_flight  # other devices refuse it
     return found
 
 

@@ -15,6 +15,7 @@ from apical.errors import DeviceError, RunError
 from apical.network.held_weights import held_weights
 from apical.network.targets import check_targets
 from apical.plausibility import JudgedScorecard, judge
+from apical.runs import ranks
 from apical.runs.callbacks import Measuring, chosen
 from apical.runs.directory import FINISHED, SUMMARY, Checkpoint, RunDirectory, read_json
 from apical.runs.experiment import (
@@ -300,6 +301,7 @@ def _carry_on(
                 raise Stopped
         bar.describe("evaluating")
         final = evaluated(simulator, data.test, plan.epochs)
+    ranks.write(directory, simulator, draw=draw)
     weights = held_weights(simulator)
     if draw:
         from apical.runs import figures  # matplotlib, which nothing else here needs

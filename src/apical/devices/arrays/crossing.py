@@ -15,6 +15,8 @@ from apical.projections.projection import Projection, ReadBackwards, SignsOf
 Carry = Callable[[Array, Array, bool], Call]
 """Returns the call that writes or adds a signal, shape (n_trials, n_pre), to an input, shape
 (n_trials, n_post)."""
+Source = tuple[Population, str, Carry]
+"""A source of an input: a population, its signal, and how that is transmitted."""
 
 
 class Crossing:
@@ -70,7 +72,7 @@ class Crossing:
             self.onto = self._carried()
         return is_new
 
-    def _carried(self) -> dict[tuple[str, str], list[tuple[Population, str, Carry]]]:
+    def _carried(self) -> dict[tuple[str, str], list[Source]]:
         """Return the sources of each input of each population, and their transmission."""
         return {
             (population.name, target): [

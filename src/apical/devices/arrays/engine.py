@@ -28,6 +28,7 @@ from apical.network.description import Network
 from apical.network.held_weights import as_matrix
 from apical.network.size import check_trials_fit
 from apical.network.stimuli import drive_of
+from apical.neurons.base import Population
 from apical.projections.projection import Projection, ReadBackwards
 
 AT_REST = 1000
@@ -71,34 +72,47 @@ class ArraySimulator(Closing):
         check_network(network)
         self._record = {network.output.name, *record}
         self._supply = Supply(library, drive_of(network))
-        self._recorded = [p for p in network.populations if p.name in self._record]
-        shown = [p for p in network.populations if p.name in record]
+        here = [p for p in network.populations if self._is_here(p)]
+        self._recorded = [p for p in here if p.name in self._record]
+        shown = [p for p in here if p.name in record]
         self._traces = [(p, signal) for p in shown for signal in traces if signal in p.signals]
         self._records_error = any(p.is_told and p.name in self._record for p in network.populations)
-        self._storages = storages(network, library)
+        self._storages = storages(network, library, self._held_here())
         self._weights = {
             name: storage.array(network.initial_state(name))
             for name, storage in self._storages.items()
         }
         room, self._streams = Workspace(library), Streams(network.seed)
         kept, common = self._storages, (room, self._streams)
-        learners = [Learner(p, p.rule, kept[p.name], *common) for p in network.plastic if p.rule]
+        plastic = [p for p in network.plastic if p.name in kept]
+        learners = [Learner(p, p.rule, kept[p.name], *common) for p in plastic if p.rule]
         self._learners = [item for item in learners if item.when == "trial"]
         self._from_noise = {
             p.name: [i for i in learners if i.when == "noise" and i.projection.post is p]
             for p in network.noisy
         }
         self._holders = {
-            p.name: Holder(network, p, kept[p.name], *common)
-            for p in network.plastic
-            if p.restrained
+            p.name: Holder(network, p, kept[p.name], *common) for p in plastic if p.restrained
         }
         self._explorers = [item for item in self._learners if item.projection.explores]
         self._reward = next((p for p in network.populations if p.role == "reward"), None)
         self._dynamics = {item.projection.name: self._begun(item) for item in learners}
-        self._settling = Settling(network, library, self._weights, kept, self._streams)
+        self._settling = self._planner()
         self._plans: dict[tuple[int, bool, bool, bool], _Plan] = {}
         self._noise_plans: dict[tuple[int, str], _Plan] = {}
+
+    def _is_here(self, population: Population) -> bool:
+        """Say whether a population is simulated here; on one machine all are."""
+        return True
+
+    def _held_here(self) -> list[Projection]:
+        """Return the projections whose weights are held here: those onto populations here."""
+        return [p for p in self.network.projections if self._is_here(p.post)]
+
+    def _planner(self) -> Settling:
+        """Return what plans the steady state of a batch."""
+        held = self._weights, self._storages, self._streams
+        return Settling(self.network, self.library, *held)
 
     def _begun(self, learner: Learner) -> dict[str, Array]:
         """Return what synapses of a projection keep besides their weights, where they begin."""
@@ -214,7 +228,7 @@ class ArraySimulator(Closing):
                 counts.keep(population.name, chunk, values, population.size)
             # once, since dendrites may draw noise
             if self._traces or factor:
-                yield from self._teach(plan)
+                yield self._taught(plan)
             for population, signal in self._traces:
                 values = self._settling.signal(plan.batch, population, signal)
                 traces.keep(f"{population.name}.{signal}", chunk, values, population.size)
@@ -284,15 +298,18 @@ class ArraySimulator(Closing):
             Name of the projection -> shape (n_pre, n_post).
         """
         check_block(self.network, block)
-        plan = self._settled(slice(0, len(block)), *self._shown(block), measured=True)
+        return self._updates(len(block), *self._shown(block))
+
+    def _updates(self, n_trials: int, stimuli: Bring, shown: Bring | None) -> dict[str, np.ndarray]:
+        """Return the weight updates of the plastic projections here."""
+        plan = self._settled(slice(0, n_trials), stimuli, shown, measured=True)
         execute(plan.batch.calls)
-        for calls in self._teach(plan):
-            execute(calls)
+        execute(self._taught(plan))
         found = {}
         for item, brought in zip(self._learners, plan.pairs, strict=True):
             name, update = item.projection.name, self.library.empty(item.shape)
             state = self._dynamics[name]
-            execute(item.update(self._weights[name], state, brought, len(block), update))
+            execute(item.update(self._weights[name], state, brought, n_trials, update))
             values = self._storages[name].back(update)
             found[name] = as_matrix(self.network, item.projection, values)
         return found
@@ -307,19 +324,24 @@ class ArraySimulator(Closing):
         measured: bool = False,
     ) -> "_Plan":
         """Return the plan of a batch of trials, whose calls compute its steady state."""
-        measured = measured or learns
-        key = chunk.stop - chunk.start, shown is not None, learns, measured
+        key = chunk.stop - chunk.start, shown is not None, learns, measured or learns
+        plan = self._planned(*key)
+        stimuli(chunk, plan.batch.values)
+        if shown is not None and plan.batch.shown is not None:  # None without error neurons
+            shown(chunk, plan.batch.shown)
+        return plan
+
+    def _planned(self, n_trials: int, taught: bool, learns: bool, measured: bool) -> "_Plan":
+        """Return the plan for batches of a size."""
+        key = n_trials, taught, learns, measured
         plan = self._plans.get(key)
         if plan is None:
             while len(self._plans) >= PLANS:
                 del self._plans[next(iter(self._plans))]
             batch = self._settling.forward(
-                key[0], taught=shown is not None, learns=learns, measured=measured
+                n_trials, taught=taught, learns=learns, measured=measured
             )
             plan = self._plans[key] = _Plan(batch, self._learners)
-        stimuli(chunk, plan.batch.values)
-        if shown is not None and plan.batch.shown is not None:  # None without error neurons
-            shown(chunk, plan.batch.shown)
         return plan
 
     def _explored(
@@ -341,8 +363,8 @@ class ArraySimulator(Closing):
             item.restore(self._weights[item.projection.name])
         return plan
 
-    def _teach(self, plan: "_Plan") -> Iterator[list[Call]]:
-        """Compute feedback, and the neural factors of each term of each rule (`plan.pairs`)."""
+    def _taught(self, plan: "_Plan") -> list[Call]:
+        """Plan feedback, and the neural factors of each term of each rule (`plan.pairs`)."""
         if not plan.pairs:
             at_rest, plan.batch.calls = plan.batch.calls, plan.teaching
             self._settling.teach(plan.batch)
@@ -350,7 +372,7 @@ class ArraySimulator(Closing):
             for population, signal in self._traces:
                 self._settling.signal(plan.batch, population, signal)
             plan.batch.calls = at_rest
-        yield plan.teaching
+        return plan.teaching
 
     def _learn(self, plan: "_Plan", factor: float) -> Iterator[list[Call]]:
         """Change weights by the neural factors of a batch."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from apical.devices.arrays.batch_norm import Normal, Normaliser
-from apical.devices.arrays.crossing import Crossing
+from apical.devices.arrays.crossing import Crossing, Source
 from apical.devices.arrays.expression_program import Factor, Formula
 from apical.devices.arrays.library import Array, Call, Library, Workspace
 from apical.devices.arrays.random import Chance, Streams
@@ -69,6 +69,8 @@ class Settling:
         How they lie in memory.
     streams
         Random streams.
+    room
+        Workspace of signals; one of its own by default.
     """
 
     def __init__(
@@ -78,19 +80,26 @@ class Settling:
         weights: Mapping[str, Array],
         storages: Mapping[str, Storage],
         streams: Streams,
+        room: Workspace | None = None,
     ) -> None:
-        self.library, self._room, self._network = library, Workspace(library), network
+        self.library, self._network = library, network
+        self.room = self._room = room or Workspace(library)
+        """Arrays of its signals."""
         self._operations = library.operations
         self._chance = Chance(library, self._room, streams)
         self._loops, self._columns = check_loops(network), columns(network)
         self._forward = [p for p in forward_order(network) if p.role != "bias"]
         self._feedback = feedback_order(network)
-        self._crossing = Crossing(network, library, weights, storages)
+        self._crossing = self._crossed(weights, storages)
         self.normalisers = {
             p.name: Normaliser(p.name, p.norm, p.size, library, self._room)
             for p in network.populations
             if p.norm
         }
+
+    def _crossed(self, weights: Mapping[str, Array], storages: Mapping[str, Storage]) -> Crossing:
+        """Return how signals are transmitted."""
+        return Crossing(self._network, self.library, weights, storages)
 
     def look_again(self) -> bool:
         """Detect the transmission of the current weights; return whether to plan again."""
@@ -112,26 +121,31 @@ class Settling:
         loops = {group[-1].name: group for group in self._loops}
         inside = {p.name for group in self._loops for p in group}
         for population in self._forward:
-            place = population.name, "x"
             if population.name in inside:  # together, at the last of them
                 if population.name in loops:
                     self._settle(batch, loops[population.name])
-            elif population.role == "stimulus":
-                y = self._shown(batch, population)
-                batch.signals[place] = self._kept(batch, population, y)
-            elif population.role == "neurons":
-                y = self._respond(batch, population)
-                batch.signals[place] = self._kept(batch, population, y)
-            elif population.is_told and taught:
-                told = batch.shown = self._room(("", "shown"), (n_trials, population.size))
-                if population.role == "error":
-                    drive = self._sum(batch, population, "drive")
-                    values = {"shown": told, "drive": drive}
-                    told = self._formed(batch, place, population.comparison, values)
-                batch.signals[place] = told
-            elif population.role == "reward" and taught:
-                batch.signals[place] = self._rewarded(batch, population)
+            else:
+                self._act(batch, population, taught)
         return batch
+
+    def _act(self, batch: Batch, population: Population, taught: bool) -> None:
+        """Plan the activity of a population that is in no recurrent loop."""
+        place = population.name, "x"
+        if population.role == "stimulus":
+            y = self._shown(batch, population)
+            batch.signals[place] = self._kept(batch, population, y)
+        elif population.role == "neurons":
+            y = self._respond(batch, population)
+            batch.signals[place] = self._kept(batch, population, y)
+        elif population.is_told and taught:
+            told = batch.shown = self._room(("", "shown"), (batch.n_trials, population.size))
+            if population.role == "error":
+                drive = self._sum(batch, population, "drive")
+                values = {"shown": told, "drive": drive}
+                told = self._formed(batch, place, population.comparison, values)
+            batch.signals[place] = told
+        elif population.role == "reward" and taught:
+            batch.signals[place] = self._rewarded(batch, population)
 
     def _shown(self, batch: Batch, stimulus: Population) -> Array:
         """Return the array that a stimulus shows: all values of a trial, or its columns of them."""
@@ -189,18 +203,22 @@ class Settling:
     def teach(self, batch: Batch) -> None:
         """Plan the feedback pass: ``teach`` of every population that receives feedback."""
         for population in self._feedback:
-            name = population.name
-            heard = batch.signals[name, "teach"] = self._sum(batch, population, "teach")
-            if population.plateau:
-                values = {"arrives": heard, "arrived": self._sum(batch, population, "before")}
-                heard = self._formed(batch, (name, "plateaus"), population.dendrite, values)
-                batch.signals[name, "teach"] = heard
-            if batch.learns and population.teach_noise:
-                self._blur(batch, population, heard)
-            for pre, carried, carry in self._crossing.onto[name, "teach"]:
-                if pre is population:
-                    batch.calls.append(carry(self.signal(batch, pre, carried), heard, True))
-                    batch.signals.pop((name, DELTA), None)  # it was of a part
+            self._hear(batch, population)
+
+    def _hear(self, batch: Batch, population: Population) -> None:
+        """Plan ``teach`` of a population."""
+        name = population.name
+        heard = batch.signals[name, "teach"] = self._sum(batch, population, "teach")
+        if population.plateau:
+            values = {"arrives": heard, "arrived": self._sum(batch, population, "before")}
+            heard = self._formed(batch, (name, "plateaus"), population.dendrite, values)
+            batch.signals[name, "teach"] = heard
+        if batch.learns and population.teach_noise:
+            self._blur(batch, population, heard)
+        for pre, carried, carry in self._crossing.onto[name, "teach"]:
+            if pre is population:
+                batch.calls.append(carry(self.signal(batch, pre, carried), heard, True))
+                batch.signals.pop((name, DELTA), None)  # it was of a part
 
     def signal(self, batch: Batch, population: Population, name: str) -> Array:
         """Return the array of a signal, shape (n_trials, n), or one that broadcasts to it."""
@@ -391,14 +409,18 @@ class Settling:
         stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
         batch.calls.append(self._crossing.put(stray, heard, True))
 
+    def _bring(self, batch: Batch, source: Source, total: Array, add: bool) -> None:
+        """Plan what a source writes or adds to the sum at an input."""
+        pre, carried, carry = source
+        batch.calls.append(carry(self.signal(batch, pre, carried), total, add))
+
     def _sum(self, batch: Batch, population: Population, target: str, empty: float = 0) -> Array:
         """Plan the sum at an input, without the population's own feedback; `empty` for none."""
         name, is_empty = population.name, True
         total = self._room((name, target), (batch.n_trials, population.size))
         for pre, carried, carry in self._crossing.onto[name, target]:
             if pre is not population or target == "drive":
-                x = self.signal(batch, pre, carried)
-                batch.calls.append(carry(x, total, not is_empty))
+                self._bring(batch, (pre, carried, carry), total, not is_empty)
                 is_empty = False
         if is_empty:
             batch.calls.append(self._crossing.put(self.library.number(empty), total, False))

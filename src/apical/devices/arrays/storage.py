@@ -10,7 +10,7 @@ forms.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -328,11 +328,24 @@ class ByComponent(Storage):
         return self._units.spread(array)
 
 
-def storages(network: Network, library: Library) -> dict[str, Storage]:
-    """Return the form in memory of each projection that has weights of its own, by its name."""
+def storages(
+    network: Network, library: Library, projections: Iterable[Projection] | None = None
+) -> dict[str, Storage]:
+    """Return the form in memory of each projection that has weights of its own, by its name.
+
+    Parameters
+    ----------
+    network
+        The network.
+    library
+        Array library.
+    projections
+        Those of its projections that are held here; None for all.
+    """
+    held = network.projections if projections is None else projections
     return {
         p.name: _storage(network, p, library)
-        for p in network.projections
+        for p in held
         if not isinstance(p.weights, ReadBackwards)
     }
 
