@@ -40,6 +40,11 @@ class LockstepOptions(BrianOptions):
         Of the surrogate [dimensionless].
     through_reset
         Whether gradients pass through what a spike sets in its own neuron: reset, adaptation.
+    through_time
+        Whether a network with fixed feedback synapses learns by gradients through time, too: they
+        reach hidden populations at every time step through these synapses, in place of transposed
+        forward weights, and the rule stays unused. A control between local learning and
+        backpropagation through time, and not local.
 
     Examples
     --------
@@ -53,6 +58,7 @@ class LockstepOptions(BrianOptions):
     surrogate: Literal["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"] = "fast_sigmoid"
     steepness: Positive = 25.0
     through_reset: bool = False
+    through_time: bool = False
 
 
 _OF_SURROGATES = ("surrogate", "steepness", "through_reset")
@@ -72,14 +78,14 @@ def _make(network: Network, options: LockstepOptions) -> Simulator:
     from apical.devices.brian.batched.bptt import BpttSimulator
     from apical.devices.brian.batched.libraries import load_library
     from apical.devices.brian.batched.simulator import LockstepSimulator
-    from apical.devices.brian.batched.surrogates import Surrogate
+    from apical.devices.surrogates import Surrogate
 
     library = load_library(options.library, options.dtype)
     whole = building(options, sparse=True)
-    if transports(network):
+    if transports(network) or options.through_time:
         surrogate = Surrogate(options.surrogate, options.steepness, options.through_reset)
         given = network, whole, options.dtype, library, options.batch
-        return BpttSimulator(*given, surrogate)
+        return BpttSimulator(*given, surrogate, own_feedback=not transports(network))
     return LockstepSimulator(network, whole, options.dtype, library, options.batch)
 
 
@@ -93,12 +99,13 @@ def _check(network: Network, options: LockstepOptions) -> None:
             parameter="batch",
         )
     asked = next((name for name in _OF_SURROGATES if _is_set(options, name)), "")
-    if transports(network):
+    if transports(network) or options.through_time:
         _check_transport(network, options)
     elif asked:
         raise DeviceError(
             f"Device {NAME!r} was given {asked}={getattr(options, asked)!r}, but this network does "
-            "not learn by backpropagation through time; leave it out, or use feedback.transposed.",
+            "not learn by backpropagation through time; leave it out, or use feedback.transposed or "
+            "through_time=True.",
             object=f"Device {NAME!r}",
             parameter=asked,
         )

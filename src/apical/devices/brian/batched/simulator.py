@@ -17,7 +17,8 @@ from apical.devices.brian.batched.capture import CapturingDevice
 from apical.devices.brian.batched.libraries import Array, BatchLibrary
 from apical.devices.brian.batched.program import GRADED, Cells, key
 from apical.devices.brian.batched.shown import Shown
-from apical.devices.brian.batched.surrogates import Surrogate
+from apical.devices.brian.batched.ways_back import WayBack, ways_back
+from apical.devices.surrogates import Surrogate
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
 from apical.errors import DataError, DeviceError
@@ -179,7 +180,9 @@ class LockstepSimulator(BrianSimulator):
     def _ended_batch(self, cells: Cells, batch: Block) -> None:
         """Do what comes between the last time step of a batch and its learning."""
 
-    def gradients(self, block: Block, surrogate: Surrogate) -> dict[str, np.ndarray]:
+    def gradients(
+        self, block: Block, surrogate: Surrogate, *, own_feedback: bool = False
+    ) -> dict[str, np.ndarray]:
         r"""Return the gradient of a loss with respect to every weight, through time.
 
         .. math::
@@ -196,6 +199,11 @@ class LockstepSimulator(BrianSimulator):
             Trials with labels, all of which run at once.
         surrogate
             How gradients pass thresholds.
+        own_feedback
+            Whether they go back to hidden populations through the network's own fixed feedback
+            synapses, at every time step, not through transposed forward weights: random feedback
+            with backpropagation through time. No gradient then passes forward or recurrent
+            synapses onto spikes; those of a neuron's own state remain.
 
         Returns
         -------
@@ -206,8 +214,8 @@ class LockstepSimulator(BrianSimulator):
         Raises
         ------
         DeviceError
-            If the library computes no gradients, a projection has a delay, or a threshold has no
-            surrogate.
+            If the library computes no gradients, a projection has a delay, a threshold has no
+            surrogate, or there is no fixed feedback of its own.
         DataError
             If the trials have no labels.
 
@@ -217,7 +225,11 @@ class LockstepSimulator(BrianSimulator):
         """
         self._check_gradients(block)
         names = [p.name for p in self._built.network.projections]
-        cells, leaves = self._unrolled(block, surrogate, names)
+        before, self._making.ways = self._making.ways, self._ways() if own_feedback else None
+        try:
+            cells, leaves = self._unrolled(block, surrogate, names)
+        finally:
+            self._making.ways = before
         found = self._slopes(cells, block, leaves)
         return {name: self.library.back(gradient) for name, gradient in found.items()}
 
@@ -319,6 +331,13 @@ class LockstepSimulator(BrianSimulator):
             name: torch.zeros_like(leaf) if g is None else g
             for (name, leaf), g in zip(leaves.items(), found, strict=True)
         }
+
+    def _ways(self) -> Mapping[str, Sequence[WayBack]]:
+        """Return the ways back of gradients through the network's own feedback synapses."""
+        library = self.library
+        return ways_back(
+            self.network, lambda p: library.array(self.weights(p).astype(library.dtype))
+        )
 
     def _check_gradients(self, block: Block) -> None:
         """Raise if there are no gradients through time of a network, or of some trials."""
