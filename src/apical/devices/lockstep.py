@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apical._base.bibliography import cite
-from apical._base.parameters import Count, Positive
+from apical._base.parameters import Count, CountOrZero, Positive
 from apical.devices import lacks
 from apical.devices.device import Device, Form, transports
 from apical.devices.needs import Diagnosis, Looked, Machine, learning, named, on_torch
@@ -45,6 +45,10 @@ class LockstepOptions(BrianOptions):
         reach hidden populations at every time step through these synapses, in place of transposed
         forward weights, and the rule stays unused. A control between local learning and
         backpropagation through time, and not local.
+    checkpoint
+        Gradient checkpointing: number of time steps after which the state is kept for the way back,
+        which runs those in between once more; 0 keeps every step. The gradients are the same.
+        Memory is least near the square root of the number of steps in a trial.
 
     Examples
     --------
@@ -59,9 +63,10 @@ class LockstepOptions(BrianOptions):
     steepness: Positive = 25.0
     through_reset: bool = False
     through_time: bool = False
+    checkpoint: CountOrZero = 0
 
 
-_OF_SURROGATES = ("surrogate", "steepness", "through_reset")
+_OF_GRADIENTS = ("surrogate", "steepness", "through_reset", "checkpoint")
 
 
 def _is_set(options: LockstepOptions, name: str) -> bool:
@@ -84,8 +89,9 @@ def _make(network: Network, options: LockstepOptions) -> Simulator:
     whole = building(options, sparse=True)
     if transports(network) or options.through_time:
         surrogate = Surrogate(options.surrogate, options.steepness, options.through_reset)
-        given = network, whole, options.dtype, library, options.batch
-        return BpttSimulator(*given, surrogate, own_feedback=not transports(network))
+        given = network, whole, options.dtype, library, options.batch, surrogate
+        own, checkpoint = not transports(network), options.checkpoint
+        return BpttSimulator(*given, own_feedback=own, checkpoint=checkpoint)
     return LockstepSimulator(network, whole, options.dtype, library, options.batch)
 
 
@@ -98,7 +104,7 @@ def _check(network: Network, options: LockstepOptions) -> None:
             object=f"Device {NAME!r}",
             parameter="batch",
         )
-    asked = next((name for name in _OF_SURROGATES if _is_set(options, name)), "")
+    asked = next((name for name in _OF_GRADIENTS if _is_set(options, name)), "")
     if transports(network) or options.through_time:
         _check_transport(network, options)
     elif asked:

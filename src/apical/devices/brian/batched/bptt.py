@@ -40,6 +40,8 @@ class BpttSimulator(LockstepSimulator):
         How gradients pass thresholds.
     own_feedback
         Whether they go back to hidden populations through the network's own feedback synapses.
+    checkpoint
+        Gradient checkpointing: time steps after which the state is kept; 0 to keep everything.
     """
 
     _remembers = True
@@ -53,9 +55,11 @@ class BpttSimulator(LockstepSimulator):
         batch: int,
         surrogate: Surrogate,
         own_feedback: bool = False,
+        checkpoint: int = 0,
     ) -> None:
         if own_feedback:
             check_ways_back(network)
+        self._segment = checkpoint
         self._surrogate, self._shown_leaves = surrogate, dict[str, object]()
         super().__init__(forward_only(network), options, dtype, library, batch)
         # closing actions are local learning, in whose place gradients come
