@@ -8,7 +8,7 @@ import pytest
 import apical as ap
 from apical import Block
 from apical.data.samples import Samples
-from apical.devices.brian.batched.surrogates import Surrogate
+from apical.devices.surrogates import Surrogate
 from apical.errors import DeviceError
 from apical.measures.alignment import angle
 from apical.measures.learning import update_angles
@@ -42,7 +42,7 @@ def test_backpropagation_is_its_own_gradient() -> None:
     optimizer = ap.optimizers.adam(1e-3)
     bp = spiking().rewired(ap.feedback.transposed).altered(projection=lambda p: _by(p, optimizer))
     with made(bp, library="torch") as simulator:
-        angles = angles_through_time(simulator, BLOCK, surrogate="arctan", steepness=3.0)
+        angles = angles_through_time(simulator, BLOCK, surrogate=Surrogate("arctan", 3.0))
         assert angles.keys() == {"stimulus_to_hidden", "hidden_to_output"}
         assert max(angles.values()) < 1e-5
 
@@ -61,8 +61,8 @@ def test_angles_are_those_of_the_weights_that_change(when: Any) -> None:
     net = spiking().altered(projection=lambda p: _when(p, when))
     with made(net, library="torch") as simulator:
         slopes = simulator.gradients(BLOCK, Surrogate("arctan", 3.0))
-        found = angles_through_time(simulator, BLOCK, surrogate="arctan", steepness=3.0)
-        course = course_of_angles(simulator, BLOCK, points=4, surrogate="arctan", steepness=3.0)
+        found = angles_through_time(simulator, BLOCK, surrogate=Surrogate("arctan", 3.0))
+        course = course_of_angles(simulator, BLOCK, points=4, surrogate=Surrogate("arctan", 3.0))
         before = {name: simulator.weights(name) for name in found}
         simulator.run(Block.of_samples(SAMPLES, slice(0, 4), learning=1.0))
         for name, w in before.items():

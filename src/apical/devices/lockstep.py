@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from apical._base.bibliography import cite
-from apical._base.parameters import Count, Positive
+from apical._base.parameters import Count, CountOrZero, Positive
 from apical.devices import lacks
 from apical.devices.device import Device, Form, transports
 from apical.devices.needs import Diagnosis, Looked, Machine, learning, named, on_torch
@@ -40,6 +40,15 @@ class LockstepOptions(BrianOptions):
         Of the surrogate [dimensionless].
     through_reset
         Whether gradients pass through what a spike sets in its own neuron: reset, adaptation.
+    through_time
+        Whether a network with fixed feedback synapses learns by gradients through time, too: they
+        reach hidden populations at every time step through these synapses, in place of transposed
+        forward weights, and the rule stays unused. A control between local learning and
+        backpropagation through time, and not local.
+    checkpoint
+        Gradient checkpointing: number of time steps after which the state is kept for the way back,
+        which runs those in between once more; 0 keeps every step. The gradients are the same.
+        Memory is least near the square root of the number of steps in a trial.
 
     Examples
     --------
@@ -53,9 +62,11 @@ class LockstepOptions(BrianOptions):
     surrogate: Literal["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"] = "fast_sigmoid"
     steepness: Positive = 25.0
     through_reset: bool = False
+    through_time: bool = False
+    checkpoint: CountOrZero = 0
 
 
-_OF_SURROGATES = ("surrogate", "steepness", "through_reset")
+_OF_GRADIENTS = ("surrogate", "steepness", "through_reset", "checkpoint")
 
 
 def _is_set(options: LockstepOptions, name: str) -> bool:
@@ -72,14 +83,15 @@ def _make(network: Network, options: LockstepOptions) -> Simulator:
     from apical.devices.brian.batched.bptt import BpttSimulator
     from apical.devices.brian.batched.libraries import load_library
     from apical.devices.brian.batched.simulator import LockstepSimulator
-    from apical.devices.brian.batched.surrogates import Surrogate
+    from apical.devices.surrogates import Surrogate
 
     library = load_library(options.library, options.dtype)
     whole = building(options, sparse=True)
-    if transports(network):
+    if transports(network) or options.through_time:
         surrogate = Surrogate(options.surrogate, options.steepness, options.through_reset)
-        given = network, whole, options.dtype, library, options.batch
-        return BpttSimulator(*given, surrogate)
+        given = network, whole, options.dtype, library, options.batch, surrogate
+        own, checkpoint = not transports(network), options.checkpoint
+        return BpttSimulator(*given, own_feedback=own, checkpoint=checkpoint)
     return LockstepSimulator(network, whole, options.dtype, library, options.batch)
 
 
@@ -92,13 +104,14 @@ def _check(network: Network, options: LockstepOptions) -> None:
             object=f"Device {NAME!r}",
             parameter="batch",
         )
-    asked = next((name for name in _OF_SURROGATES if _is_set(options, name)), "")
-    if transports(network):
+    asked = next((name for name in _OF_GRADIENTS if _is_set(options, name)), "")
+    if transports(network) or options.through_time:
         _check_transport(network, options)
     elif asked:
         raise DeviceError(
             f"Device {NAME!r} was given {asked}={getattr(options, asked)!r}, but this network does "
-            "not learn by backpropagation through time; leave it out, or use feedback.transposed.",
+            "not learn by backpropagation through time; leave it out, or use feedback.transposed or "
+            "through_time=True.",
             object=f"Device {NAME!r}",
             parameter=asked,
         )

@@ -4,15 +4,16 @@ The gradients are surrogate gradients of the very network, from device ``lockste
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from apical._base.checking import checked
-from apical._base.parameters import Count, Positive
+from apical._base.parameters import Count
 from apical.data.samples import Samples
 from apical.devices import Block, Simulator, simulate, transports
+from apical.devices.surrogates import Surrogate
 from apical.errors import DeviceError
 from apical.measures.alignment import angle
 from apical.measures.learning import compared
@@ -22,7 +23,7 @@ from apical.network.held_weights import as_matrix
 from apical.projections.projection import Projection, ReadBackwards
 from apical.records.recording import record
 
-Derivative = Literal["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"]
+FAST = Surrogate("fast_sigmoid")
 
 
 @checked()
@@ -30,9 +31,7 @@ def angles_through_time(
     simulator: Simulator,
     block: Block,
     *,
-    surrogate: Derivative = "fast_sigmoid",
-    steepness: Positive = 25.0,
-    through_reset: bool = False,
+    surrogate: Surrogate = FAST,
 ) -> dict[str, float]:
     r"""Return the angle between a batch's update and its gradient through time.
 
@@ -53,8 +52,8 @@ def angles_through_time(
         A spiking network with a feedback pathway, on any device.
     block
         Trials with labels.
-    surrogate, steepness, through_reset
-        As in `apical.devices.lockstep.LockstepOptions`.
+    surrogate
+        How gradients pass thresholds.
 
     Returns
     -------
@@ -96,10 +95,8 @@ def angles_through_time(
         ...
     apical.errors.exceptions.DeviceError: Gradients through time are of spiking networks, but ...
     """
-    options = {"surrogate": surrogate, "steepness": steepness, "through_reset": through_reset}
-    chosen = _surrogate(surrogate, steepness, through_reset)
-    with _twin(simulator, len(block), options) as twin:
-        gradients = twin.gradients(block, chosen)
+    with _twin(simulator, len(block), _as_options(surrogate)) as twin:
+        gradients = twin.gradients(block, surrogate)
         before = _weights(twin)
         twin.run(_learned(block))
         after = _weights(twin)
@@ -141,9 +138,7 @@ def course_of_angles(
     block: Block,
     *,
     points: Count = 10,
-    surrogate: Derivative = "fast_sigmoid",
-    steepness: Positive = 25.0,
-    through_reset: bool = False,
+    surrogate: Surrogate = FAST,
 ) -> Course:
     """Return the angles between updates and gradients through time, as a trial goes on.
 
@@ -154,7 +149,7 @@ def course_of_angles(
 
     Parameters
     ----------
-    simulator, block, surrogate, steepness, through_reset
+    simulator, block, surrogate
         As in `angles_through_time`.
     points
         Number of moments, the last of which is the end of the trial.
@@ -196,11 +191,10 @@ def course_of_angles(
             "it, for instance with feedback.direct.",
             object=f"Network {simulator.network.output.name!r}",
         )
-    chosen = _surrogate(surrogate, steepness, through_reset)
     with _twin(simulator, len(block), {}) as twin:
         n = round(twin.network.trial / twin.dt)
         steps = np.unique(np.rint(np.linspace(0, n, points + 1)[1:]).astype(int))
-        updates, gradients = twin.course(_learned(block), chosen, steps.tolist())
+        updates, gradients = twin.course(_learned(block), surrogate, steps.tolist())
         time = steps * twin.dt
     return Course(
         time,
@@ -215,9 +209,7 @@ def parts_of_angles(
     samples: Samples,
     trials: Count = 50,
     *,
-    surrogate: Derivative = "fast_sigmoid",
-    steepness: Positive = 25.0,
-    through_reset: bool = False,
+    surrogate: Surrogate = FAST,
 ) -> dict[str, dict[str, float]]:
     """Return what the angle to the gradient through time is due to: a chain of updates.
 
@@ -229,7 +221,7 @@ def parts_of_angles(
 
     Parameters
     ----------
-    simulator, surrogate, steepness, through_reset
+    simulator, surrogate
         As in `angles_through_time`.
     samples
         Samples, of which the first ones are shown.
@@ -282,8 +274,8 @@ def parts_of_angles(
     with _twin(simulator, len(shown), recorded) as twin:
         records = record(twin, samples, shown, synapses=False)
         block = Block.of_samples(samples, shown)
-        own = twin.gradients(block, _surrogate("gain", 1.0, True))
-        other = twin.gradients(block, _surrogate(surrogate, steepness, through_reset))
+        own = twin.gradients(block, Surrogate("gain", through_reset=True))
+        other = twin.gradients(block, surrogate)
         network = twin.network
         weights = {p.name: twin.weights(p) for p in network.projections}
     found = {}
@@ -301,10 +293,10 @@ def parts_of_angles(
     return found
 
 
-def _surrogate(name: str, steepness: float, through_reset: bool) -> Any:
-    from apical.devices.brian.batched.surrogates import Surrogate
-
-    return Surrogate(name, steepness, through_reset)
+def _as_options(surrogate: Surrogate) -> dict[str, Any]:
+    """Return a surrogate as options of device ``lockstep``."""
+    found = asdict(surrogate)
+    return {"surrogate": found.pop("name"), **found}
 
 
 def _learned(block: Block) -> Block:

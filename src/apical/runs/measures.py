@@ -13,6 +13,7 @@ from apical._base.registry import Registry
 from apical.devices import Block, Simulator, transports
 from apical.devices.arrays.engine import check_network
 from apical.devices.device import FOR_GRADIENTS
+from apical.devices.surrogates import Surrogate
 from apical.errors import ParameterError
 from apical.language.rank_one import terms
 from apical.measures import cost, learning, saturation
@@ -21,7 +22,7 @@ from apical.measures.through_time import angles_through_time
 from apical.measures.updates import update_signals
 from apical.network.description import Network
 from apical.records.arrays import Records
-from apical.runs.experiment import SURROGATES, Prepared
+from apical.runs.experiment import Prepared
 from apical.training.loop import Metric, Position, evaluate
 
 PROBE = 500
@@ -158,8 +159,8 @@ def _angles(look: Look) -> Metrics:
     index = seeds.presentation("angles")
     if look.network.is_spiking and e.device == FOR_GRADIENTS and library.startswith("torch"):
         block = Block.of_samples(look.prepared.data.test, slice(0, PROBED_IN_TIME), index=index)
-        how: dict[str, Any] = {name: getattr(e, name) for name in SURROGATES}
-        angles = angles_through_time(look.simulator, block, **how)
+        surrogate = Surrogate(e.surrogate, e.steepness, e.through_reset)
+        angles = angles_through_time(look.simulator, block, surrogate=surrogate)
         angles = {p.name: angles[p.name] for p in learning.compared(look.network)}
     elif look.network.is_spiking:
         angles = learning.update_angles(look.network, look.weights, look.recorded)

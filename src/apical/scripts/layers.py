@@ -16,7 +16,7 @@ from apical.neurons.stimulus import Stimulus
 from apical.plasticity.rules import norm_scale, norm_shift, three_factor
 from apical.projections.weights import Given, WeightSource, Zero
 
-_WITHOUT_CHANCE = (pathways.transposed, pathways.error_vector)
+WITHOUT_CHANCE = (pathways.transposed, pathways.error_vector)
 """Feedback whose weights are not drawn."""
 
 Loss = Literal["cross-entropy", "squared error"]
@@ -96,7 +96,7 @@ def feedforward(
     y = Rate("output", sizes[-1], output, **own, **(scheme.output if scheme else {}))
     chain(net, x, *h, y, **joins)
     if scheme:
-        drawn = feedback is not None and scheme.connect not in _WITHOUT_CHANCE
+        drawn = feedback is not None and scheme.connect not in WITHOUT_CHANCE
         random = [feedback] if drawn else []
         net.teach(scheme(net.add(RateError("error", sizes[-1])), net.forward, *random))
     return net

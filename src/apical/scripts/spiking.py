@@ -11,6 +11,8 @@ from apical.neurons.error import Error
 from apical.neurons.eye_movements import Gaze
 from apical.neurons.lif import LIF
 from apical.neurons.stimulus import Stimulus
+from apical.projections.weights import WeightSource
+from apical.scripts.layers import WITHOUT_CHANCE
 
 
 def integrators(
@@ -25,6 +27,8 @@ def integrators(
     target: float = 100.0,
     name: str = "hidden_{}",
     relay: str | None = None,
+    bias: float = 1.2,
+    feedback: WeightSource | None = None,
     **joins: Any,
 ) -> Network:
     """Describe a feedforward network of non-leaky integrate-and-fire neurons with spiking errors.
@@ -54,6 +58,11 @@ def integrators(
         Name of the hidden populations; ``{}`` stands for their numbers, from 1.
     relay
         How the error is relayed under IFA, ``"forward"`` or ``"random"``; other schemes ignore it.
+    bias
+        Input current of the output neurons [thresholds]: they fire at it alone, and so can be
+        inhibited from the start.
+    feedback
+        Weights of fixed random feedback, as in `apical.scripts.layers.feedforward`.
     **joins
         Options of `apical.chain`: ``weights``, ``rule``, ...
 
@@ -73,9 +82,11 @@ def integrators(
     x = Stimulus("stimulus", sizes[0], encoder, gaze=gaze)
     hidden = enumerate(sizes[1:-1], start=1)
     h = [LIF(name.format(k), n, gain=slope, **neuron) for k, n in hidden]
-    y = LIF("output", sizes[-1], gain="1", bias=1.2, **neuron)
+    y = LIF("output", sizes[-1], gain="1", bias=bias, **neuron)
     chain(net, x, *h, y, **joins)
     error = net.add(Error("error", 2 * sizes[-1], target=target))
     options = {"relay": relay} if relay and wiring == "ifa" else {}
-    net.teach(WIRINGS[wiring](error, net.forward, **options))
+    scheme = WIRINGS[wiring]
+    random = () if feedback is None or scheme.connect in WITHOUT_CHANCE else (feedback,)
+    net.teach(scheme(error, net.forward, *random, **options))
     return net

@@ -1,7 +1,7 @@
 """Brian2's objects as functions that act on a batch of trials in a time step."""
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,9 @@ from apical.devices.brian.batched.learning import Learning
 from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
 from apical.devices.brian.batched.program import GRADED, Cells, Program, key
 from apical.devices.brian.batched.shown import Shown
-from apical.devices.brian.batched.surrogates import Surrogate
-from apical.devices.brian.batched.synapses import Delivery, Scaling, Sum, Wires
+from apical.devices.surrogates import Surrogate
+from apical.devices.brian.batched.synapses import Back, Delivery, Scaling, Sum, Wires
+from apical.devices.brian.batched.ways_back import WayBack
 from apical.devices.brian.build import Built
 from apical.errors import DeviceError
 from apical.projections.projection import Projection
@@ -77,6 +78,8 @@ class Actions:
         self._neurons = {p.name for p in built.network.populations if p.role == "neurons"}
         self.surrogate: Surrogate | None = None
         """How gradients pass thresholds; None where none are asked for."""
+        self.ways: Mapping[str, Sequence[WayBack]] | None = None
+        """Ways back of gradients to hidden populations; None for transposed weights."""
         self.wires = {p.name: self._wires(p) for p in built.network.projections}
 
     def made(self) -> list[Action]:
@@ -251,9 +254,29 @@ class Actions:
         events = key(item.source.variables[item.eventspace_name])
         sign = -1 if relaying.PATHWAYS.get(what) == "-=" else 1
         delivery = Delivery(
-            wires, events, [post.variables[n] for n in names], sign, self._shown.draw
+            wires,
+            events,
+            [post.variables[n] for n in names],
+            sign,
+            self._shown.draw,
+            lambda: self._back(projection),
         )
         return delivery, delivery.written
+
+    def _back(self, projection: Projection) -> Back | None:
+        """Return the ways of gradients back to the spikes that a projection delivers."""
+        pre = projection.pre.name
+        if self.ways is None or pre not in self._neurons or not projection.is_forward:
+            return None
+        first = next(p for p in self._built.network.driving if p.pre.name == pre)
+        ways = self.ways.get(pre, ()) if projection.name == first.name else ()
+        return [(self._driven(way.source), way.weights) for way in ways]
+
+    def _driven(self, population: str) -> list[ArrayVariable]:
+        """Return the variables that forward spikes onto a population change."""
+        onto = next(p for p in self._built.network.forward if p.post.name == population)
+        names = [onto.post.inputs[t] for t, signal in onto.carries.items() if signal == "x"]
+        return [self._built.objects[population].variables[name] for name in names]
 
     def _sum(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]]:
         """Return what adds up graded signals."""

@@ -8,7 +8,8 @@ from apical.devices.brian import build, plastic
 from apical.devices.brian.batched.libraries import BatchLibrary
 from apical.devices.brian.batched.program import Cells
 from apical.devices.brian.batched.simulator import LockstepSimulator
-from apical.devices.brian.batched.surrogates import Surrogate
+from apical.devices.brian.batched.ways_back import check_ways_back
+from apical.devices.surrogates import Surrogate
 from apical.devices.simulator import Block, BlockResult
 from apical.errors import DeviceError
 from apical.network.description import Network
@@ -31,11 +32,16 @@ class BpttSimulator(LockstepSimulator):
     Parameters
     ----------
     network
-        A spiking network with the pathway `apical.feedback.transposed`.
+        A spiking network with the pathway `apical.feedback.transposed`; or, with `own_feedback`,
+        with one of fixed synapses.
     options, dtype, library, batch
         As in `LockstepSimulator`.
     surrogate
         How gradients pass thresholds.
+    own_feedback
+        Whether they go back to hidden populations through the network's own feedback synapses.
+    checkpoint
+        Gradient checkpointing: time steps after which the state is kept; 0 to keep everything.
     """
 
     _remembers = True
@@ -48,7 +54,12 @@ class BpttSimulator(LockstepSimulator):
         library: BatchLibrary,
         batch: int,
         surrogate: Surrogate,
+        own_feedback: bool = False,
+        checkpoint: int = 0,
     ) -> None:
+        if own_feedback:
+            check_ways_back(network)
+        self._segment = checkpoint
         self._surrogate, self._shown_leaves = surrogate, dict[str, object]()
         super().__init__(forward_only(network), options, dtype, library, batch)
         # closing actions are local learning, in whose place gradients come
@@ -65,6 +76,7 @@ class BpttSimulator(LockstepSimulator):
         self._scaling = [action for action in self._actions if action.name in scaling]
         self._actions = [action for action in self._actions if action.name not in scaling]
         self.network = network
+        self._making.ways = self._ways() if own_feedback else None
 
     def weights(self, projection: Projection | str) -> np.ndarray:
         """Return W of a projection, shape (n_pre, n_post) [dimensionless]."""

@@ -17,7 +17,8 @@ from apical.devices.brian.batched.capture import CapturingDevice
 from apical.devices.brian.batched.libraries import Array, BatchLibrary
 from apical.devices.brian.batched.program import GRADED, Cells, key
 from apical.devices.brian.batched.shown import Shown
-from apical.devices.brian.batched.surrogates import Surrogate
+from apical.devices.brian.batched.ways_back import WayBack, ways_back
+from apical.devices.surrogates import Surrogate
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
 from apical.errors import DataError, DeviceError
@@ -48,6 +49,8 @@ class LockstepSimulator(BrianSimulator):
     _compiled = False
     _remembers = False
     """Whether every time step is kept until a batch ends."""
+    _segment = 0
+    """Gradient checkpointing: time steps after which the state is kept; 0 to keep everything."""
 
     def __init__(
         self,
@@ -143,7 +146,7 @@ class LockstepSimulator(BrianSimulator):
 
     def _check_size(self, trials: int) -> None:
         super()._check_size(trials)
-        n, steps = min(self.batch, trials), self._shown.steps if self._remembers else 1
+        n, steps = min(self.batch, trials), self._kept() if self._remembers else 1
         values = sum(self._used[name].size for name in self._rows & {*self._used})
         check_memory(
             float(n) * values * steps * self.dtype.itemsize,  # at least
@@ -152,6 +155,11 @@ class LockstepSimulator(BrianSimulator):
             f"batch={self.batch:,} or the number of neurons",
             object="Device 'lockstep'",
         )
+
+    def _kept(self) -> int:
+        """Return of how many time steps the state is kept at once, at least."""
+        steps, segment = self._shown.steps, self._segment
+        return steps if not segment else min(steps, -(-steps // segment) + segment)
 
     # ---- running ---------------------------------------------------------------------------------
     def _run(self, block: Block) -> BlockResult:
@@ -179,7 +187,14 @@ class LockstepSimulator(BrianSimulator):
     def _ended_batch(self, cells: Cells, batch: Block) -> None:
         """Do what comes between the last time step of a batch and its learning."""
 
-    def gradients(self, block: Block, surrogate: Surrogate) -> dict[str, np.ndarray]:
+    def gradients(
+        self,
+        block: Block,
+        surrogate: Surrogate,
+        *,
+        own_feedback: bool = False,
+        checkpoint: int = 0,
+    ) -> dict[str, np.ndarray]:
         r"""Return the gradient of a loss with respect to every weight, through time.
 
         .. math::
@@ -196,6 +211,13 @@ class LockstepSimulator(BrianSimulator):
             Trials with labels, all of which run at once.
         surrogate
             How gradients pass thresholds.
+        own_feedback
+            Whether they go back to hidden populations through the network's own fixed feedback
+            synapses, at every time step, not through transposed forward weights: random feedback
+            with backpropagation through time. No gradient then passes forward or recurrent
+            synapses onto spikes; those of a neuron's own state remain.
+        checkpoint
+            Gradient checkpointing, as in `apical.devices.lockstep.LockstepOptions`.
 
         Returns
         -------
@@ -206,8 +228,8 @@ class LockstepSimulator(BrianSimulator):
         Raises
         ------
         DeviceError
-            If the library computes no gradients, a projection has a delay, or a threshold has no
-            surrogate.
+            If the library computes no gradients, a projection has a delay, a threshold has no
+            surrogate, or there is no fixed feedback of its own.
         DataError
             If the trials have no labels.
 
@@ -217,7 +239,13 @@ class LockstepSimulator(BrianSimulator):
         """
         self._check_gradients(block)
         names = [p.name for p in self._built.network.projections]
-        cells, leaves = self._unrolled(block, surrogate, names)
+        before = self._making.ways, self._segment
+        try:
+            self._making.ways = self._ways() if own_feedback else None
+            self._segment = checkpoint
+            cells, leaves = self._unrolled(block, surrogate, names)
+        finally:
+            self._making.ways, self._segment = before
         found = self._slopes(cells, block, leaves)
         return {name: self.library.back(gradient) for name, gradient in found.items()}
 
@@ -320,6 +348,13 @@ class LockstepSimulator(BrianSimulator):
             for (name, leaf), g in zip(leaves.items(), found, strict=True)
         }
 
+    def _ways(self) -> Mapping[str, Sequence[WayBack]]:
+        """Return the ways back of gradients through the network's own feedback synapses."""
+        library = self.library
+        return ways_back(
+            self.network, lambda p: library.array(self.weights(p).astype(library.dtype))
+        )
+
     def _check_gradients(self, block: Block) -> None:
         """Raise if there are no gradients through time of a network, or of some trials."""
         late = [p.name for p in self.network.projections if p.delay and p.pre.role == "neurons"]
@@ -354,18 +389,54 @@ class LockstepSimulator(BrianSimulator):
         shown.show(batch)
         start = (first + np.arange(len(batch)))[:, None] * steps
         clock = self._built.objects[self.network.stimulus.name].clock
-        for step in range(steps):
-            shown.step = step
-            ticks = start + step
-            cells[TICKS] = self.library.array(ticks.astype(np.int64))
-            cells[CLOCK] = self.library.array(ticks * clock.dt_)
-            for action in self._actions:
-                if step % action.period or action.closing:
-                    continue
-                if step or not action.early or opening:
-                    action.run(cells)
-            if diary is not None:
-                diary.step(cells, first, step)
+
+        def go(cells: Cells, part: range, diary: _Diary | _Looks | None) -> None:
+            for step in part:
+                shown.step = step
+                ticks = start + step
+                cells[TICKS] = self.library.array(ticks.astype(np.int64))
+                cells[CLOCK] = self.library.array(ticks * clock.dt_)
+                for action in self._actions:
+                    if step % action.period or action.closing:
+                        continue
+                    if step or not action.early or opening:
+                        action.run(cells)
+                if diary is not None:
+                    diary.step(cells, first, step)
+
+        if not self._segment or self._making.surrogate is None:
+            go(cells, range(steps), diary)
+            return
+        for begin in range(0, steps, self._segment):
+            part = range(begin, min(begin + self._segment, steps))
+            self._once_more(cells, lambda now, diary, part=part: go(now, part, diary), diary)
+
+    def _once_more(
+        self, cells: Cells, go: Callable[..., None], diary: "_Diary | _Looks | None"
+    ) -> None:
+        """Run time steps of which only the end is kept, and which the way back runs once more."""
+        making, shown, names = self._making, self._shown, [*cells]
+        then = shown.moment, making.surrogate, making.ways
+        ended, again = list[str](), False
+
+        def run(*values: Array) -> tuple[Array, ...]:
+            nonlocal again
+            now = Cells(dict(zip(names, values, strict=True)), cells.n, cells.rows)
+            if again:
+                before = making.surrogate, making.ways
+                making.surrogate, making.ways = then[1:]
+                with self.library.working(), shown.again(then[0]):
+                    go(now, None)
+                making.surrogate, making.ways = before
+            else:
+                again = True
+                go(now, diary)
+            ended[:] = now
+            return tuple(now.values())
+
+        recomputed = self.library.torch.utils.checkpoint.checkpoint
+        found = recomputed(run, *cells.values(), use_reentrant=False, preserve_rng_state=False)
+        cells.update(zip(ended, found, strict=True))
 
     def _close(self, cells: Cells, diary: "_Diary", actions: Sequence[Action]) -> None:
         """End the trials of a batch: learn, and count."""

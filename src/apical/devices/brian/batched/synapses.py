@@ -1,6 +1,6 @@
 """Synapses for a batch of trials: what they read, delivery of spikes, and graded sums."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ _PRE, _POST = "_presynaptic_idx", "_postsynaptic_idx"
 
 Draw = Callable[[tuple[int, ...]], Array]
 """Draws random numbers from 0 to 1, in an array of a shape."""
+
+Back = Sequence[tuple[Sequence[ArrayVariable], Array]]
+"""Postsynaptic variables, and weights by which their gradients are sent back."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,9 @@ class Delivery:
         Sign of what is added.
     draw
         Draws random numbers.
+    back
+        Returns other ways that gradients take back to these events, from variables by matrices,
+        shape (n_post, n_pre); None where they take that of the synapses.
     """
 
     def __init__(
@@ -114,9 +120,10 @@ class Delivery:
         targets: list[ArrayVariable],
         sign: int,
         draw: Draw,
+        back: Callable[[], Back | None] = lambda: None,
     ) -> None:
         self._wires, self._events, self._targets, self._sign = wires, events, targets, sign
-        self._draw, rule = draw, wires.projection.rule
+        self._draw, self._back, rule = draw, back, wires.projection.rule
         self._keep = rule is not None and rule.when == "spike"
         self.written = [key(variable) for variable in targets]
 
@@ -124,18 +131,25 @@ class Delivery:
         """Deliver the events of a time step."""
         wires, library = self._wires, self._wires.library
         events = cells.get(f"{self._events}{GRADED}", cells[self._events])
-        w = cells[wires.cell("w")]
+        w, ways = cells[wires.cell("w")], self._back()
+        sent = events if ways is None else events.detach()
         if wires.projection.release < 1:
-            came = self._unreliable(cells, events, w)
+            came = self._unreliable(cells, sent, w)
         else:
-            came = library.arriving(events, w, wires.layout)
+            came = library.arriving(sent, w, wires.layout)
         if came is None:
             return
-        for variable in self._targets:
+        self._add(cells, self._targets, came if self._sign > 0 else -came)
+        for variables, weights in ways or ():  # it is 0, with a derivative
+            self._add(cells, variables, (events - sent) @ weights.T)
+
+    def _add(self, cells: Cells, variables: Sequence[ArrayVariable], came: Array) -> None:
+        library = self._wires.library
+        for variable in variables:
             name = key(variable)
             now = cells[name]
-            after = now + came if self._sign > 0 else now - came
             held = getattr(variable, "conditional_write", None)
+            after = now + came
             after = after if held is None else library.where(cells[key(held)], after, now)
             cells[name] = library.hold(after, variable.dtype, tuple(now.shape))
 

@@ -3,10 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import pi
-from typing import Any
+from typing import Any, Literal
 
-from apical.devices.brian.batched.libraries import Array
-from apical.errors import DeviceError, ParameterError
+from apical._base.checking import check_fields
+from apical._base.parameters import Positive
+from apical.errors import DeviceError
+
+Array = Any
+"""Array of PyTorch."""
+
+Derivative = Literal["fast_sigmoid", "arctan", "triangle", "gain", "sigmoid"]
 
 SLOPES: Mapping[str, Callable[[Any, float], Any]] = {
     "fast_sigmoid": lambda u, steepness: 1 / (1 + steepness * abs(u)) ** 2,
@@ -26,26 +32,33 @@ class Surrogate:
     Parameters
     ----------
     name
-        Of one of `SLOPES`; ``"gain"`` for the signal of that name, with which the neuron's own rule
-        learns; ``"sigmoid"`` for graded spikes, to check gradients by.
+        Derivative that stands for that of a spike with respect to u, the distance from threshold,
+        with steepness s: ``"fast_sigmoid"``, ``1/(1 + s*abs(u))**2``; ``"arctan"``,
+        ``s/(pi*(1 + (s*u)**2))``; ``"triangle"``, ``max(0, 1 - s*abs(u))``; ``"gain"``, the signal
+        of that name, with which the neuron's own rule learns; ``"sigmoid"`` for graded spikes, to
+        check gradients by.
     steepness
-        Of the derivative, per unit of distance.
+        Of the derivative, per unit of distance [dimensionless].
     through_reset
         Whether gradients pass through what a spike sets in its own neuron: reset, adaptation.
+
+    References
+    ----------
+    Neftci, Mostafa & Zenke 2019, doi:10.1109/MSP.2019.2931595.
+
+    Examples
+    --------
+    >>> from apical.devices.surrogates import Surrogate
+    >>> Surrogate("arctan", steepness=3.0)
+    Surrogate(name='arctan', steepness=3.0, through_reset=False)
     """
 
-    name: str
-    steepness: float = 25.0
+    name: Derivative = "fast_sigmoid"
+    steepness: Positive = 25.0
     through_reset: bool = False
 
     def __post_init__(self) -> None:
-        known = (*SLOPES, GAIN, SMOOTH)
-        if self.name not in known:
-            raise ParameterError(
-                f"There is no surrogate gradient {self.name!r}; choose {', '.join(known)}.",
-                object="Surrogate",
-                parameter="surrogate",
-            )
+        check_fields(self)
 
     def spikes(
         self, distance: Array, spiked: Array, allowed: Array, gain: Array | None, owner: str
