@@ -56,6 +56,34 @@ NO_COMMIT = NO_COMMAND | {
 """Measured when the commit was not noted: no table may join them."""
 
 
+BARE = re.compile(
+    r"\btak(?:es?|ing|en)\b(?:(?! of )[^.;:]){0,40}?"
+    r"\d[\d.,]*(?: to [\d.,]+)? ?(?:ms|us|µs|microsec|millisec)"
+)
+"""What says how long something takes in a unit, which is another on every machine."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        ROOT / "BENCHMARKS.md",
+        ROOT / "ARCHITECTURE.md",
+        *(p for p in PAGES if p.parent.name != "results"),
+    ],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_pages_say_how_long_things_take_as_ratios(page: Path) -> None:
+    """Times themselves are in the tables of results, with the processor beneath them."""
+    found = BARE.findall(" ".join(prose(page.read_text()).split()))
+    assert not found, f"say as a multiple of what, on which processor: {found}"
+
+
+def test_a_bare_time_is_noticed() -> None:
+    assert BARE.search("One core takes 0.035 ms for a batch")
+    assert BARE.search("which takes 23 ms for a train") and BARE.search("takes 6.6 to 11 ms")
+    assert not BARE.search("a trial of 100 ms takes three times as long")
+
+
 @cache
 def held(name: str) -> frozenset[str]:
     """Return all numbers of a stored table and what is said about it."""

@@ -1,4 +1,4 @@
-"""What completions and commands have in common: click's names and settings."""
+"""Names and settings of click that completions and commands share."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How many runs fit into memory at the same time: more would be killed one after another."""
+"""The number of runs that fit into memory at the same time: more would be killed."""
 
 import warnings
 from collections.abc import Sequence
