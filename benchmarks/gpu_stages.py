@@ -95,7 +95,7 @@ def trial(library: str, *, small: bool) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     values, labels = rng.random((2 * batch, 784), np.float32), rng.integers(0, 10, 2 * batch)
     values = np.where(values < 0.8, 0, values)  # images of digits are black by four fifths
-    data = ap.Dataset.from_arrays(values, labels, values[:10], labels[:10])
+    data = ap.Dataset.from_arrays("random", values, labels, values[:10], labels[:10])
     network = models.load("spiking_dfa").describe(data, 0, {"hidden": hidden})
     with ap.simulate(network, "lockstep", batch=batch, library=library) as simulator:
         block = ap.Block.of_labels(values, labels, 1.0)
