@@ -1,6 +1,6 @@
-"""Writes into the pages what was run on a graphics card, from ``results/gpu.json`` of ``make gpu``.
+"""Writes into the pages what was run on a graphics card, from ``results/gpu.json``.
 
-    python benchmarks/gpu_pages.py            # --check: only says whether pages are as they should be
+    python benchmarks/gpu_pages.py      # --check: only says whether pages are as they should be
 
 What stands between ``<!-- gpu -->`` and ``<!-- /gpu -->`` is replaced. As long as there is no such
 file, or it is of a trial run without a card, pages say that nothing was run on one.
@@ -19,10 +19,11 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "gpu.json"
 BEGIN, END = "<!-- gpu -->\n", "<!-- /gpu -->"
 NOTHING = """\
-Everything here was run on CPUs, and nothing of apical ever on a GPU: `library="torch:cuda"` is the code of
-`library="torch"`, which tests run on the CPU, and programs of `cuda_standalone` are generated, compiled and run on the
-CPU with headers that stand in for CUDA's. What is said of the speed of a card is an estimate. `make gpu` runs what there
-is to be run on one, and replaces estimates by numbers.
+Everything here was run on CPUs, and nothing of apical ever on a GPU: `library="torch:cuda"` is the
+code of `library="torch"`, which tests run on the CPU, and programs of `cuda_standalone` are
+generated, compiled and run on the CPU with headers that stand in for CUDA's. What is said of the
+speed of a card is an estimate. `make gpu` runs what there is to be run on one, and replaces
+estimates by numbers.
 """
 
 
@@ -114,9 +115,7 @@ def written(text: str, inside: str) -> str:
 
 
 @click.command()
-@click.option(
-    "--check", is_flag=True, help="Write nothing; exit code 1 if a page is not up to date."
-)
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 if a page is old.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Of make gpu.")
 def main(check: bool, results: Path) -> None:
     """Write the pages."""

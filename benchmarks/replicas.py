@@ -2,9 +2,9 @@
 
     python benchmarks/replicas.py        # one thread of BLAS: OPENBLAS_NUM_THREADS=1
 
-writes ``results/tables/replicas.csv``: for each number of hidden neurons and batch size the ratio of
-throughputs, as processor time of training alone (13 epochs less 1, so that what is done once does
-not count), median of interleaved repetitions. 64-n-10, digits, DFA, `apical.Replicas`.
+writes ``results/tables/replicas.csv``: for each number of hidden neurons and batch size the ratio
+of throughputs, as processor time of training alone (13 epochs less 1, so that what is done once
+does not count), median of interleaved repetitions. 64-n-10, digits, DFA, `apical.Replicas`.
 """
 
 import csv

@@ -316,6 +316,7 @@ OF_PARAMETER: Mapping[str, Callable[[], Any]] = {
     "net": Network,
     "n": lambda: 6,
     "number": lambda: 2,
+    "among": lambda: Replicas(2),
     "size": lambda: 4,
     "rng": lambda: np.random.default_rng(0),
     "simulator": simulator,

@@ -71,7 +71,7 @@ def simulate(
         Options of the device, which validates them; ``help(apical.devices.DEVICES[name].options)``
         explains each.
 
-        ``array``: ``batch=1``, ``library="numpy"``.
+        ``array``: ``batch=1``, ``library="numpy"``, ``replica=None`` (`Replicas`).
         ``runtime``: ``dt=1.0`` [ms], ``capacity=5000``, ``codegen="numpy"``.
         ``lockstep``: ``dt``, ``capacity``, ``batch=1``, ``library="numpy"``; for backpropagation
         through time ``surrogate="fast_sigmoid"``, ``steepness=25.0``, ``through_reset=False``.
