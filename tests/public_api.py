@@ -25,6 +25,7 @@ from apical import (
     Normal,
     Rate,
     RateError,
+    Replicas,
     Reward,
     Simulator,
     Stimulus,
