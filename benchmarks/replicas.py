@@ -70,7 +70,12 @@ def compared(data: ap.Dataset, hidden: int, batch: int, library: str, repeats: i
         alone_ms.append(1e3 * alone / (N * EPOCHS * len(data.train)))
     same = all(map(np.array_equal, first, second))
     speeds = f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}"
-    row = [f"64-{hidden}-10, batches of {batch}", library, *speeds, f"{1e3 * statistics.median(alone_ms):.1f}"]
+    row = [
+        f"64-{hidden}-10, batches of {batch}",
+        library,
+        *speeds,
+        f"{1e3 * statistics.median(alone_ms):.1f}",
+    ]
     return [*row, "same bits" if same else "up to rounding"]
 
 
