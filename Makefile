@@ -10,6 +10,8 @@
 # make test-cuda: programs for NVIDIA GPUs, in an environment of their own; needs no GPU.
 # make test-genn: device genn, and Brian2 2.5.4, in an environment of their own; what runs needs
 #   GENN_PATH, the folder of GeNN's source.
+# make gpu: all that is to be run on a graphics card, in at most eight minutes, with a PYTHON that has
+#   PyTorch; writes benchmarks/results/gpu.json, and puts it into the pages.
 # make fuzz: 100,000 damaged files and texts for every reader and parser; minutes.
 # make bench: benchmarks that need no other program, a quarter of an hour; names what is slower than the
 #   last time on this machine by more than 10 %.
@@ -38,7 +40,7 @@ SAID := $(VENV)/.generated
 # What `make test-docs` looks at with one site, and `make test-rest` would build another for.
 SITE := tests/project/test_site.py tests/project/test_browser.py
 
-.PHONY: demo bench test test-fast test-rest test-all test-cuda test-genn generation mutants fuzz same-bits lint docs test-docs clean help
+.PHONY: demo test test-fast test-rest test-all test-cuda test-genn gpu bench generation mutants fuzz same-bits lint docs test-docs clean help
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -134,6 +136,10 @@ same-bits: $(STAMP)
 	git worktree remove --force $(VENV)/base
 	PYTHONPATH=src $(BIN)/python tests/same_bits.py run > $(VENV)/after.json
 	$(BIN)/python tests/same_bits.py compare $(VENV)/before.json $(VENV)/after.json
+
+# In no environment of its own: PyTorch for CUDA is large, and is there where a card is.
+gpu:
+	$(PYTHON) benchmarks/gpu.py; failed=$$?; test $$failed = 2 || $(PYTHON) benchmarks/gpu_pages.py; exit $$failed
 
 fuzz: $(STAMP)
 	$(BIN)/python tests/fuzzing.py --inputs 100000 --seed 0

@@ -12,9 +12,9 @@ from apical.data import datasets as datasets
 from apical.data import tasks as tasks
 from apical.data.datasets import Dataset as Dataset
 from apical.devices import Block as Block
-from apical.devices import Simulator as Simulator
 from apical.devices import Replica as Replica
 from apical.devices import Replicas as Replicas
+from apical.devices import Simulator as Simulator
 from apical.devices import simulate as simulate
 from apical.errors import ApicalError as ApicalError
 from apical.feedback import two_phase as two_phase

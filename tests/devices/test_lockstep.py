@@ -1,5 +1,6 @@
 """Device lockstep: trial for trial that of device runtime, and batches learn the mean update."""
 
+from dataclasses import replace
 from typing import Any
 
 import every_kind
@@ -15,8 +16,9 @@ from apical.devices.brian import plastic
 from apical.devices.brian.batched.capture import read
 from apical.devices.brian.batched.program import Program
 from apical.devices.simulator import BlockResult, Simulator
-from apical.errors import DeviceError, ParameterError
-from apical.testing.references import spiking
+from apical.errors import ApicalError, DeviceError, ParameterError
+from apical.neurons.base import NeuronModel
+from apical.testing.references import rates, spiking
 
 N_TRIALS = 3
 
@@ -299,6 +301,61 @@ def test_a_batch_larger_than_memory_is_refused(monkeypatch: pytest.MonkeyPatch) 
         simulator.run(block(spiking(), n=2))
         with pytest.raises(ParameterError, match="A batch of 64 trials .* lower batch=64"):
             simulator.run(block(spiking(), n=100))
+
+
+class Noisy(ap.LIF):
+    """Neurons whose equations draw a number wherever they are read."""
+
+    @property
+    def model(self) -> NeuronModel:
+        own = super().model
+        return replace(own, equations=f"{own.equations}\nchance = poisson(3) : 1")
+
+
+class Linked(ap.LIF):
+    """Neurons that share a variable of others."""
+
+    @property
+    def model(self) -> NeuronModel:
+        own = super().model
+        return replace(own, equations=f"{own.equations}\nother : 1 (linked)")
+
+
+class Bessel(ap.LIF):
+    """Neurons whose equations call a function that nobody knows."""
+
+    @property
+    def model(self) -> NeuronModel:
+        own = super().model
+        return replace(own, equations=f"{own.equations}\nz = besselj(v, 2) : 1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Noisy, "'output': Brian2 cannot read its equations .* stateful function"),
+        (Linked, "output: other is a variable of other neurons"),
+        (Bessel, r"output: its z calls besselj\(\)"),
+    ],
+)
+def test_equations_that_it_cannot_run_are_refused_before_anything_runs(
+    kind: Any, said: str
+) -> None:
+    net = Network(seed=0, trial=50.0)
+    x = net.add(ap.Stimulus("stimulus", 6, ap.encoding.Regular(200.0)))
+    net.connect(x, net.add(kind("output", 3)), weights=ap.Normal(0.5))
+    with pytest.raises(ApicalError, match=said):
+        simulate(net, "lockstep")
+
+
+def test_a_card_that_is_not_there_is_one_line() -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a card")
+    for device, net in (("lockstep", spiking()), ("array", rates())):
+        with pytest.raises(DeviceError, match="'cuda'") as refused:
+            simulate(net, device, library="torch:cuda")
+        assert "\n" not in refused.value.message
 
 
 def test_surrogates_without_gradients_are_refused() -> None:

@@ -72,7 +72,7 @@ def simulate(
         Options of the device, which validates them; ``help(apical.devices.DEVICES[name].options)``
         explains each.
 
-        ``array``: ``batch=1``, ``library="numpy"``.
+        ``array``: ``batch=1``, ``library="numpy"``, ``replica=None`` (`Replicas`).
         ``mpi``: those of ``array``, ``batch`` and ``library``, and ``place=None``, ``in_flight=1``,
         ``micro_batches=1``, ``patience=25.0`` [s].
         ``runtime``: ``dt=1.0`` [ms], ``capacity=5000``, ``codegen="numpy"``.

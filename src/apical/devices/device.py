@@ -35,8 +35,8 @@ class Options:
     Examples
     --------
     >>> from apical.devices import DEVICES
-    >>> DEVICES["array"].chosen({"batch": 64})
-    ArrayOptions(dtype='float32', record=(), traces=(), batch=64, library='numpy')
+    >>> DEVICES["runtime"].chosen({"dt": 0.5}).dtype
+    'float32'
     """
 
     dtype: Literal["float32", "float64"] = "float32"
@@ -139,7 +139,7 @@ class Device:
     >>> device.rates, device.spikes, device.transport, device.compiles
     (True, False, True, False)
     >>> device.option_names
-    ('dtype', 'record', 'traces', 'batch', 'library')
+    ('dtype', 'record', 'traces', 'batch', 'library', 'replica')
     """
 
     name: str

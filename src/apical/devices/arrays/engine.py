@@ -252,7 +252,8 @@ class ArraySimulator(Closing):
     def _fire(self, block: Block) -> Steps:
         """Run a noise phase: a population fires noise and its synapses learn, in batches.
 
-        Yields the calls to execute, and returns the activity of recorded populations that had to be computed.
+        Yields the calls to execute, and returns the activity of recorded populations that had to be
+        computed.
         """
         counts = Kept(self.library, len(block))
         for chunk in block.slices(self.batch):

@@ -157,7 +157,8 @@ class NumpyLibrary(Library[np.ndarray]):
         )
 
     def of_stacks(self, function: Callable[..., Any]) -> Callable[..., Any] | None:
-        return function if function in _BY_ELEMENT else None  # products keep the bits of each
+        # products keep the bits of each; compiled loops cannot be hashed
+        return function if id(function) in _BY_ELEMENT else None
 
     def softmax(self, drive: Array, out: Array) -> Call:
         return partial(_softmax, drive, out)
@@ -178,8 +179,8 @@ def _softmax(drive: Array, out: Array) -> None:
     out /= out.sum(axis=-1, keepdims=True)
 
 
-_BY_ELEMENT = frozenset({*_OPERATIONS.values(), _softmax})
-"""Functions that do to every row of a stack what they do to that row alone."""
+_BY_ELEMENT = frozenset(map(id, (*_OPERATIONS.values(), _softmax)))
+"""Identities of functions that do to every row of a stack what they do to that row alone."""
 
 
 def _owner(array: Array) -> Any:

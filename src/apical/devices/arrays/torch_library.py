@@ -76,7 +76,7 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
 }
 
 
-def _times(out: Tensor, x: Tensor, w: Tensor, *, beta: float, alpha: float) -> Tensor:
+def _times(out: Tensor, x: Tensor, w: Tensor, *, beta: float, alpha: Any) -> Tensor:
     """Write or add a product to an array."""
     return out.addmm_(x, w, beta=beta, alpha=alpha)
 

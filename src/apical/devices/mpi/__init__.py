@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from apical._base.bibliography import cite
 from apical._base.parameters import Count, Positive
-from apical.devices.array import ArrayOptions
-from apical.devices.device import Device, Form
+from apical.devices.device import Device, Form, Options
 from apical.devices.lacks import Lack
 from apical.devices.needs import Diagnosis, Looked, Machine, learning_on_ranks, named
 from apical.devices.simulator import Simulator
@@ -26,11 +25,13 @@ NAME = "mpi"
 
 
 @dataclass(frozen=True)
-class MpiOptions(ArrayOptions):
-    """Options of device ``mpi``, besides those of device ``array``.
+class MpiOptions(Options):
+    """Options of device ``mpi``, besides `Options`.
 
     Parameters
     ----------
+    batch, library
+        As of device ``array``.
     place
         Rank of each population of neurons, by name; by default they are placed in order, such that
         the largest number of synapses on a rank is as small as possible.
@@ -58,6 +59,8 @@ class MpiOptions(ArrayOptions):
     1
     """
 
+    batch: Count = 1
+    library: str = "numpy"
     place: Mapping[str, int] | None = None
     in_flight: Count = 1
     micro_batches: Count = 1

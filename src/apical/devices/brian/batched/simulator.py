@@ -66,8 +66,9 @@ class LockstepSimulator(BrianSimulator):
         self._settle(device)
         self._shown = Shown(network, library, options.dt)
         with self._place(), reading.prepared(network):
+            objects = self._built.objects
             for population in network.populations:
-                self._built.objects[population.name].before_run({})
+                reading.made(population, lambda p: objects[p.name].before_run({}), objects)
             device.capturing = True
             self._plan()
 
