@@ -54,7 +54,8 @@ def mean_cosine(patterns: Matrix) -> float:
 
     .. math::
 
-        \frac{1}{T (T - 1)} \sum_{s \ne t} \frac{x_s \cdot x_t}{\lVert x_s \rVert\,\lVert x_t \rVert}
+        \frac{1}{T (T - 1)} \sum_{s \ne t}
+        \frac{x_s \cdot x_t}{\lVert x_s \rVert\,\lVert x_t \rVert}
 
     Patterns that are 0, as those of a trial without spikes, have no direction and are left out.
 
@@ -90,7 +91,7 @@ def mean_cosine(patterns: Matrix) -> float:
 
 @checked()
 def gate_participation(gain: Matrix) -> float:
-    r"""Return which share of neurons can learn, as a participation ratio of gains; NaN if all are 0.
+    r"""Return which share of neurons can learn: a participation ratio of gains; NaN if all are 0.
 
     .. math::
 

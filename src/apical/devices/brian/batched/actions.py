@@ -19,10 +19,10 @@ from apical.devices.brian.batched.learning import Learning
 from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
 from apical.devices.brian.batched.program import GRADED, Cells, Program, key
 from apical.devices.brian.batched.shown import Shown
-from apical.devices.surrogates import Surrogate
 from apical.devices.brian.batched.synapses import Back, Delivery, Scaling, Sum, Wires
 from apical.devices.brian.batched.ways_back import WayBack
 from apical.devices.brian.build import Built
+from apical.devices.surrogates import Surrogate
 from apical.errors import DeviceError
 from apical.projections.projection import Projection
 
