@@ -266,7 +266,8 @@ class Actions:
     def _back(self, projection: Projection) -> Back | None:
         """Return the ways of gradients back to the spikes that a projection delivers."""
         pre = projection.pre.name
-        if self.ways is None or pre not in self._neurons or not projection.is_forward:
+        passes = self.ways is not None and self.surrogate is not None and projection.is_forward
+        if self.ways is None or not passes or pre not in self._neurons:
             return None
         first = next(p for p in self._built.network.driving if p.pre.name == pre)
         ways = self.ways.get(pre, ()) if projection.name == first.name else ()
