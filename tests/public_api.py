@@ -591,6 +591,11 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "measures.representation.similarities": lambda: dict(a=fired(), b=fired()),
     "measures.representation.check_same_stimuli": lambda: dict(a=fired(), b=fired()),
     "measures.representation.participation_ratio": lambda: {"patterns": X},
+    "measures.common_mode.gate_participation": lambda: {"gain": X},
+    "measures.common_mode.between_trials": lambda: dict(responses=X, gain=X, teach=X),
+    "measures.common_mode.first_reaching": lambda: dict(
+        moments=np.arange(3.0), accuracy=np.array([0.1, 0.5, 0.9]), level=0.5
+    ),
     "measures.saturation.slopes": lambda: dict(simulator=_sloping(), values=block().values),
     "measures.saturation.saturated": lambda: {"gain": X, "activation": "tanh"},
     "measures.saturation.dead": lambda: {"gain": X},

@@ -176,6 +176,7 @@ ERRANDS = (
             for name in [
                 "agreement",
                 "alignment",
+                "common_mode",
                 "cost",
                 "dead_units",
                 "event_controls",

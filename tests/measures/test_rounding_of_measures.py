@@ -126,6 +126,10 @@ def repeated(repetition: int) -> Callable[[int, Shake], np.ndarray]:
 
 GIVEN: Mapping[str, Callable[[int, Shake], Any]] = {
     **dict.fromkeys(("counts", "responses", "patterns", "gain"), whole((24, 6))),
+    "teach": whole((24, 6)),
+    "moments": lambda *_: np.arange(24.0),
+    "accuracy": lambda seed, _: np.random.default_rng(seed).integers(0, 100, 24) / 100,
+    "level": lambda *_: 0.5,
     **dict.fromkeys(("x", "features", "means", "first", "before"), whole((24, 6))),
     **dict.fromkeys(
         ("second", "after", "predicted"), lambda seed, shake: whole((24, 6))(seed + 1, shake)

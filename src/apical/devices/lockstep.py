@@ -110,8 +110,8 @@ def _check(network: Network, options: LockstepOptions) -> None:
     elif asked:
         raise DeviceError(
             f"Device {NAME!r} was given {asked}={getattr(options, asked)!r}, but this network does "
-            "not learn by backpropagation through time; leave it out, or use feedback.transposed or "
-            "through_time=True.",
+            "not learn by backpropagation through time; leave it out, or use feedback.transposed, "
+            "or through_time=True.",
             object=f"Device {NAME!r}",
             parameter=asked,
         )

@@ -11,6 +11,7 @@ from apical._base.checking import checked
 from apical._base.parameters import Matrix, ShareAboveZero, Vector
 from apical._base.rounding import is_nothing, size_of
 from apical.errors import DataError
+from apical.measures.representation import participation_ratio
 
 
 @checked()
@@ -53,7 +54,8 @@ def mean_cosine(patterns: Matrix) -> float:
 
     .. math::
 
-        \frac{1}{T (T - 1)} \sum_{s \ne t} \frac{x_s \cdot x_t}{\lVert x_s \rVert\,\lVert x_t \rVert}
+        \frac{1}{T (T - 1)} \sum_{s \ne t}
+        \frac{x_s \cdot x_t}{\lVert x_s \rVert\,\lVert x_t \rVert}
 
     Patterns that are 0, as those of a trial without spikes, have no direction and are left out.
 
@@ -89,7 +91,7 @@ def mean_cosine(patterns: Matrix) -> float:
 
 @checked()
 def gate_participation(gain: Matrix) -> float:
-    r"""Return which share of neurons can learn, as a participation ratio of gains; NaN if all are 0.
+    r"""Return which share of neurons can learn: a participation ratio of gains; NaN if all are 0.
 
     .. math::
 
@@ -124,6 +126,47 @@ def gate_participation(gain: Matrix) -> float:
     open_ = np.mean(_scaled(gain) ** 2, axis=0) if len(gain) else np.zeros(0)
     squares = float(np.sum(open_**2))
     return float(np.sum(open_) ** 2 / (open_.size * squares)) if squares else float("nan")
+
+
+@checked()
+def between_trials(responses: Matrix, gain: Matrix, teach: Matrix) -> dict[str, float]:
+    """Return how alike trials are to the neurons of a population, by name.
+
+    Parameters
+    ----------
+    responses, gain, teach
+        Activity, slope of the response, and feedback that arrived, of each neuron in each trial,
+        shape (n_trials, n).
+
+    Returns
+    -------
+    dict
+        ``"cosine"``, the `mean_cosine` of activities; ``"update cosine"``, that of ``gain*teach``,
+        the postsynaptic factor of updates; ``"gates"``, the `gate_participation`; ``"dimensions"``,
+        the participation ratio of activities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from apical.measures.common_mode import between_trials
+    >>> x = np.array([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> found = between_trials(x, np.ones((4, 2)), np.ones((4, 2)))
+    >>> {name: round(value, 3) for name, value in found.items()}
+    {'cosine': -0.333, 'update cosine': 1.0, 'gates': 1.0, 'dimensions': 1.471}
+    """
+    if not responses.shape == gain.shape == teach.shape:
+        raise DataError(
+            "between_trials needs responses, gain and teach of the same trials and neurons, got "
+            f"{responses.shape}, {gain.shape} and {teach.shape}.",
+            object="between_trials",
+            parameter="gain",
+        )
+    return {
+        "cosine": mean_cosine(responses),
+        "update cosine": mean_cosine(gain * teach),
+        "gates": gate_participation(gain),
+        "dimensions": participation_ratio(responses),
+    }
 
 
 @checked()

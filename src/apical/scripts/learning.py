@@ -8,14 +8,11 @@ import numpy as np
 
 from apical._base import seeds
 from apical.data.datasets import Dataset, needs_classes
-from apical.devices import simulate, transports
+from apical.devices import simulate
 from apical.devices.simulator import Block, BlockResult, Simulator
 from apical.errors import RunError
-from apical.feedback.pathways import direct
 from apical.measures.alignment import angle
 from apical.network.description import Network
-from apical.records.arrays import Records
-from apical.records.recording import record as recorded
 from apical.scripts.sweeping import sweep
 from apical.scripts.tables import Row
 from apical.training.loop import Plan, Position, evaluate, steps, train
@@ -559,71 +556,6 @@ def at_updates(simulator: Simulator, data: Dataset, at: Sequence[int], batch: in
             simulator.run(Block.of_samples(data.train, part, 1.0))
         done = updates
         yield updates
-
-
-def recorded_at(
-    net: Network,
-    data: Dataset,
-    at: Sequence[int],
-    *,
-    samples: int,
-    record: Sequence[str],
-    traces: Sequence[str] = (),
-    device: str = "array",
-    batch: int = 1,
-    **options: Any,
-) -> Iterator[tuple[int, Simulator, Records]]:
-    """Train as `at_updates` does, and record test samples after given numbers of updates.
-
-    A second simulator records, so that training is not slowed; that of a spiking network that
-    learns by backpropagation runs the same network forward, under direct feedback.
-
-    Parameters
-    ----------
-    net, data
-        The network, and the samples to learn and to record.
-    at
-        Numbers of updates, increasing, at which to record.
-    samples
-        Number of test samples to record, with learning off.
-    record, traces
-        Populations, and signals of them, to record.
-    device, batch, **options
-        Where and how to train, as in `apical.simulate`.
-
-    Yields
-    ------
-    updates
-        The number of updates so far.
-    simulator
-        The simulator that learns.
-    records
-        What was recorded.
-
-    Examples
-    --------
-    >>> import apical as ap
-    >>> from apical.scripts import learning
-    >>> data = ap.datasets.load("digits").subset(200, 50)
-    >>> net = ap.models.load("rate_dfa").build(data, 0, hidden=20)
-    >>> seen = learning.recorded_at(net, data, [0, 5], samples=30, record=["hidden"], batch=10)
-    >>> [(updates, records.rates("hidden").shape) for updates, simulator, records in seen]
-    [(0, (30, 20)), (5, (30, 20))]
-    """
-    forward = net.rewired(direct) if net.is_spiking and transports(net) else net
-    where = "cpp_standalone" if net.is_spiking else "array"
-    given = {"batch": batch} if batch > 1 else {}
-    looks: dict[str, Any] = {"record": [*record], "traces": [*traces] or ["x"]}
-    if net.is_spiking and not traces:
-        del looks["traces"]
-    shown = range(min(samples, len(data.test)))
-    with (
-        simulate(net, device, **given, **options) as simulator,
-        simulate(forward, where, **looks) as looker,
-    ):
-        for updates in at_updates(simulator, data, at, batch):
-            looker.load({p.name: simulator.weights(p) for p in net.plastic})
-            yield updates, simulator, recorded(looker, data.test, shown, synapses=False)
 
 
 def log_spaced(last: int, n: int) -> list[int]:

@@ -82,6 +82,13 @@ STUDIES: Mapping[str, Networks] = {
     "Pascanu_2013_clipping": lambda of, data, seed: {
         case: of.network(data, seed, case, 15, 0.1) for case in of.CASES
     },
+    "Reddy_2026_stall": lambda of, data, seed: (
+        {
+            f"{wiring}, zero-sum feedback": of.rates(data, seed, wiring, 0.1, 0, 1, 300)
+            for wiring in ("dfa", "fa")
+        }
+        | {"dfa, spikes, zero-sum feedback": of.spikes(data, seed, "dfa", 1.0, 0, 1, "int(x > 0)")}
+    ),
     "Refinetti_2021_align": lambda of, data, seed: {"dfa": of.network(data, seed, 100, 3, 0.1)},
     "Samadi_2017_spiking_fa": lambda of, data, seed: {
         called: of.network(_layers(data, 1000), seed, slope, (1e-5, 6e-4), of.MNIST)

@@ -19,10 +19,10 @@ from apical.devices.brian.batched.learning import Learning
 from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
 from apical.devices.brian.batched.program import GRADED, Cells, Program, key
 from apical.devices.brian.batched.shown import Shown
-from apical.devices.surrogates import Surrogate
 from apical.devices.brian.batched.synapses import Back, Delivery, Scaling, Sum, Wires
 from apical.devices.brian.batched.ways_back import WayBack
 from apical.devices.brian.build import Built
+from apical.devices.surrogates import Surrogate
 from apical.errors import DeviceError
 from apical.projections.projection import Projection
 
@@ -266,7 +266,8 @@ class Actions:
     def _back(self, projection: Projection) -> Back | None:
         """Return the ways of gradients back to the spikes that a projection delivers."""
         pre = projection.pre.name
-        if self.ways is None or pre not in self._neurons or not projection.is_forward:
+        passes = self.ways is not None and self.surrogate is not None and projection.is_forward
+        if self.ways is None or not passes or pre not in self._neurons:
             return None
         first = next(p for p in self._built.network.driving if p.pre.name == pre)
         ways = self.ways.get(pre, ()) if projection.name == first.name else ()

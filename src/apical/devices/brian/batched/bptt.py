@@ -9,8 +9,8 @@ from apical.devices.brian.batched.libraries import BatchLibrary
 from apical.devices.brian.batched.program import Cells
 from apical.devices.brian.batched.simulator import LockstepSimulator
 from apical.devices.brian.batched.ways_back import check_ways_back
-from apical.devices.surrogates import Surrogate
 from apical.devices.simulator import Block, BlockResult
+from apical.devices.surrogates import Surrogate
 from apical.errors import DeviceError
 from apical.network.description import Network
 from apical.projections.projection import Projection, ReadBackwards

@@ -18,9 +18,9 @@ from apical.devices.brian.batched.libraries import Array, BatchLibrary
 from apical.devices.brian.batched.program import GRADED, Cells, key
 from apical.devices.brian.batched.shown import Shown
 from apical.devices.brian.batched.ways_back import WayBack, ways_back
-from apical.devices.surrogates import Surrogate
 from apical.devices.brian.workplace import preferences
 from apical.devices.simulator import Block, BlockResult
+from apical.devices.surrogates import Surrogate
 from apical.errors import DataError, DeviceError
 from apical.language import fragments
 from apical.network.description import Network

@@ -1,4 +1,4 @@
-"""Ways back of gradients through fixed feedback synapses, in place of transposed forward weights."""
+"""Ways back of gradients through fixed feedback synapses, not transposed forward weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
