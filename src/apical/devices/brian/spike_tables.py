@@ -23,6 +23,9 @@ from apical.devices.brian import event_tables
 from apical.devices.brian.propagators import solved
 from apical.neurons.base import Population
 
+SPIKES = "_spikespace"
+"""Brian2's name of the spikes of a time step."""
+
 
 @dataclass(frozen=True)
 class Given(StateUpdateMethod):
@@ -106,7 +109,6 @@ class Table(CodeRunner):
     """
 
     def __init__(self, group: b2.NeuronGroup, how: Ahead) -> None:
-        space = "_spikespace"
         super().__init__(
             group,
             "given_spikes" if how.makes is None else "spike_table",
@@ -118,22 +120,24 @@ class Table(CodeRunner):
             name=f"{group.name}_table",
             check_units=False,
             template_kwds={
-                "eventspace_variable": group.variables[space],
+                "eventspace_variable": group.variables[SPIKES],
                 "steps": how.steps,
                 "file": event_tables.FILE,
             },
-            needed_variables=[space],
+            needed_variables=[SPIKES],
         )
         self.variables = Variables(self)
         self.variables.add_auxiliary_variable("_cond", dtype=bool)
 
 
 def own(variables: Mapping[str, Any], indices: Mapping[str, str]) -> list[ArrayVariable]:
-    """Return the variables of neurons that a code object reads, each once."""
+    """Return the variables of neurons that a code object reads, each once, but for its spikes."""
     found = [
         variable
         for name, variable in variables.items()
-        if indices[name] == "_idx" and isinstance(variable, ArrayVariable)
+        if indices[name] == "_idx"
+        and isinstance(variable, ArrayVariable)
+        and name != SPIKES
     ]
     return list(dict.fromkeys(found))
 
