@@ -1,12 +1,12 @@
 """Spike trains of a stimulus as a table: worked out once a frame, and read off step by step.
 
-Where nothing that happens within a frame changes the spikes of a population (`Population.tabulated`),
-loops over time steps and over neurons may change places: each neuron runs through all time steps of a
-frame when that begins, by the very statements that it would run in each of them, so that its spikes
-are the same to the last bit. A neuron whose variables a first step leaves as they are is left out of
-all others: most pixels of an image are black. Spikes that are given with a block, as events, are
-read off their own table. C++ only; elsewhere, and where a script added anything to a simulator,
-neurons run step by step.
+Where nothing that happens within a frame changes the spikes of a population
+(`Population.tabulated`), loops over time steps and over neurons may change places: each neuron runs
+through all time steps of a frame when that begins, by the very statements that it would run in each
+of them, so that its spikes are the same to the last bit. A neuron whose variables a first step
+leaves as they are is left out of all others: most pixels of an image are black. Spikes that are
+given with a block, as events, are read off their own table. C++ only; elsewhere, and where a script
+added anything to a simulator, neurons run step by step.
 """
 
 from collections.abc import Iterator, Mapping
@@ -135,9 +135,7 @@ def own(variables: Mapping[str, Any], indices: Mapping[str, str]) -> list[ArrayV
     found = [
         variable
         for name, variable in variables.items()
-        if indices[name] == "_idx"
-        and isinstance(variable, ArrayVariable)
-        and name != SPIKES
+        if indices[name] == "_idx" and isinstance(variable, ArrayVariable) and name != SPIKES
     ]
     return list(dict.fromkeys(found))
 
