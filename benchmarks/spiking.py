@@ -63,7 +63,7 @@ PARTS = {
     "start of steps and trials": "_run_regularly",
     "counts": "_counter",
 }
-EVERY_STEP = ("_delivery", "_thresholder", "_resetter", "_stateupdater")
+EVERY_STEP = ("_delivery", "_thresholder", "_table", "_resetter", "_stateupdater")
 
 
 @dataclass(frozen=True)

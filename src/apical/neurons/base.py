@@ -244,7 +244,7 @@ class Population(ABC):
 
     @property
     def tabulated(self) -> Tabulated | None:
-        """What makes its spikes where those of a frame can be worked out at once; None elsewhere."""
+        """What makes its spikes, where those of a frame can be worked out at once; else None."""
         return None
 
     @property

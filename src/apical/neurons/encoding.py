@@ -139,9 +139,11 @@ class Encoder(ABC):
     takes_events: ClassVar[bool] = False
     """Whether it takes events of a data set instead of values."""
     tabulated: ClassVar[bool] = False
-    """Whether the spikes of a frame follow from the state of each neuron at its first time step: between
-    frames its equations, threshold and reset read constants and the neuron's own variables, draw
-    nothing and ask for no time. Devices may then work them out all at once."""
+    """Whether the spikes of a frame follow from the state in which each neuron begins it.
+
+    Its equations, threshold and reset then read constants and the neuron's own variables, draw
+    nothing and ask for no time, and devices may work out all spikes at once.
+    """
 
     def __post_init__(self) -> None:
         check_fields(self)

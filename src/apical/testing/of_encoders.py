@@ -1,5 +1,6 @@
 """Contracts of encoders. Suites take the class, which has a default for every parameter."""
 
+import re
 from dataclasses import is_dataclass
 from inspect import getdoc
 
@@ -36,6 +37,23 @@ def drives_with_finite_numbers(cls: type[Encoder]) -> None:
     expect(found.shape == values.shape, f"{cls.__name__}.drive changes the shape.")
     expect(np.isfinite(found).all(), f"{cls.__name__}.drive is not finite.")
     expect(np.array_equal(values, before), f"{cls.__name__}.drive changes what it is given.")
+
+
+@contract("encoder")
+def a_table_needs_nothing_but_the_neuron(cls: type[Encoder]) -> None:
+    """Where its spikes are tabulated, what makes them draws nothing and asks for no time."""
+    if not cls.tabulated or cls.takes_events:
+        return
+    spikes = cls().spikes
+    expect(
+        not spikes.refractory, f"{cls.__name__} has a refractory period: it must not be tabulated."
+    )
+    texts = (spikes.equations, spikes.threshold, spikes.reset)
+    asked = {name for text in texts for name in re.findall(r"[A-Za-z_]\w*", text)}
+    outside = sorted(
+        asked & {"t", "t_in_timesteps", "rand", "randn", "learning", "label", "stimulus"}
+    )
+    expect(not outside, f"{cls.__name__} is tabulated, but its spikes depend on {outside}.")
 
 
 @contract("encoder")

@@ -15,11 +15,15 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 from brian2.groups.group import CodeRunner
 
+from apical.devices.brian import plastic
 from apical.devices.brian.live import Holding
 from apical.devices.brian.spike_tables import own
 from apical.language.expressions import vanishes_where, vanishes_with
 from apical.plasticity.traces import Trace
 from apical.projections.projection import Projection
+
+STRIP = 128
+"""Columns of a weight matrix whose sums stay in registers while spikes arrive."""
 
 
 def columns(variables: Mapping[str, Any], indices: Mapping[str, str]) -> list[ArrayVariable]:
@@ -85,6 +89,7 @@ class AtSpikes(CodeRunner):
                 "n_pre": projection.pre.size,
                 "n_post": projection.post.size,
                 "spikespace": group.variables[events],
+                "strip": 0 if plastic.draws(projection) else STRIP,
             },
             needed_variables=[events],
         )

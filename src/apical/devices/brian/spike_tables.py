@@ -1,12 +1,12 @@
 """Spike trains of a stimulus as a table: worked out once a frame, and read off step by step.
 
-Where nothing that happens within a frame changes the spikes of a population (`Population.tabulated`),
-loops over time steps and over neurons may change places: each neuron runs through all time steps of a
-frame when that begins, by the very statements that it would run in each of them, so that its spikes
-are the same to the last bit. A neuron whose variables a first step leaves as they are is left out of
-all others: most pixels of an image are black. Spikes that are given with a block, as events, are
-read off their own table. C++ only; elsewhere, and where a script added anything to a simulator,
-neurons run step by step.
+Where nothing that happens within a frame changes the spikes of a population
+(`Population.tabulated`), loops over time steps and over neurons may change places: each neuron runs
+through all time steps of a frame when that begins, by the very statements that it would run in each
+of them, so that its spikes are the same to the last bit. A neuron whose variables a first step
+leaves as they are is left out of all others: most pixels of an image are black. Spikes that are
+given with a block, as events, are read off their own table. C++ only; elsewhere, and where a script
+added anything to a simulator, neurons run step by step.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,6 +22,9 @@ from brian2.stateupdaters.base import StateUpdateMethod
 from apical.devices.brian import event_tables
 from apical.devices.brian.propagators import solved
 from apical.neurons.base import Population
+
+SPIKES = "_spikespace"
+"""Brian2's name of the spikes of a time step."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,6 @@ class Table(CodeRunner):
     """
 
     def __init__(self, group: b2.NeuronGroup, how: Ahead) -> None:
-        space = "_spikespace"
         super().__init__(
             group,
             "given_spikes" if how.makes is None else "spike_table",
@@ -118,22 +120,22 @@ class Table(CodeRunner):
             name=f"{group.name}_table",
             check_units=False,
             template_kwds={
-                "eventspace_variable": group.variables[space],
+                "eventspace_variable": group.variables[SPIKES],
                 "steps": how.steps,
                 "file": event_tables.FILE,
             },
-            needed_variables=[space],
+            needed_variables=[SPIKES],
         )
         self.variables = Variables(self)
         self.variables.add_auxiliary_variable("_cond", dtype=bool)
 
 
 def own(variables: Mapping[str, Any], indices: Mapping[str, str]) -> list[ArrayVariable]:
-    """Return the variables of neurons that a code object reads, each once."""
+    """Return the variables of neurons that a code object reads, each once, but for its spikes."""
     found = [
         variable
         for name, variable in variables.items()
-        if indices[name] == "_idx" and isinstance(variable, ArrayVariable)
+        if indices[name] == "_idx" and isinstance(variable, ArrayVariable) and name != SPIKES
     ]
     return list(dict.fromkeys(found))
 

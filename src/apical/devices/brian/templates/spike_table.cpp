@@ -22,7 +22,7 @@
 {% macro part(name) %}
     {% set code = namespace(lines=vector_code[name]|autoindent) %}
     {% for variable in arrays %}
-    {% set code.lines = code.lines|replace(get_array_name(variable) ~ '[_idx]', '_own_' ~ loop.index ~ '[_lane]') %}
+    {% set code.lines = code.lines|replace(get_array_name(variable) ~ '[_idx]', '_mine_' ~ loop.index) %}
     {% endfor %}
     {{scalar_code[name]|autoindent}}
     {{code.lines}}
@@ -32,6 +32,9 @@
     for (size_t _lane = 0; _lane < 64; _lane++)
     {
         bool _spike;
+        {% for variable in arrays %}
+        {{c_data_type(variable.dtype)}} _mine_{{loop.index}} = _own_{{loop.index}}[_lane];
+        {% endfor %}
         {
             {{part('step')}}
         }
@@ -43,6 +46,9 @@
         {
             {{part('reset')}}
         }
+        {% for variable in arrays %}
+        _own_{{loop.index}}[_lane] = _mine_{{loop.index}};
+        {% endfor %}
         _above[_lane] = _spike ? 255 : 0;
     }
 {% endmacro %}
@@ -67,14 +73,26 @@
                 {{copied('_lane', False, '_first + _lane')}}
             }
             {{one_step()}}
+            alignas(64) unsigned char _moves[64] = {};
             for (size_t _lane = 0; _lane < _lanes; _lane++)
             {
                 const size_t _neuron = _first + _lane;
-                const bool _moves = _above[_lane]{% for variable in arrays %} || {{get_array_name(variable)}}[_neuron] != _own_{{loop.index}}[_lane]{% endfor %};
-                _neurons[_moving] = _neuron;
-                _table[0][_moving / 64] |= (uint64_t)(_above[_lane] & 1) << _moving % 64;
-                _moving += _moves;
-                {{copied('_lane', True, '_neuron')}}
+                const bool _still = !_above[_lane]{% for variable in arrays %} & ({{get_array_name(variable)}}[_neuron] == _own_{{loop.index}}[_lane]){% endfor %};
+                _moves[_lane] = _still ? 0 : 255;
+            }
+            const uint64_t _all = _lanes < 64 ? (1ull << _lanes) - 1 : ~0ull;
+            const uint64_t _some = _bits(_moves), _now_spike = _bits(_above) & _all;
+            for (uint64_t _left = _now_spike; _left; _left &= _left - 1)
+            {
+                const size_t _place = _moving + __builtin_popcountll(_some & ((_left & -_left) - 1));
+                _table[0][_place / 64] |= 1ull << _place % 64;
+            }
+            int32_t _names[64];
+            for (size_t _lane = 0; _lane < 64; _lane++) _names[_lane] = _first + _lane;
+            _moving = _append(_some, _names, _neurons, _moving);
+            for (size_t _lane = 0; _lane < _lanes; _lane++)
+            {
+                {{copied('_lane', True, '_first + _lane')}}
             }
         }
         for (size_t _first = 0; _first < _moving; _first += 64)
@@ -100,8 +118,7 @@
     }
     long _count = 0;
     for (size_t _word = 0; 64 * _word < _moving; _word++)
-        for (uint64_t _left = _table[_now][_word]; _left; _left &= _left - 1)
-            {{_eventspace}}[_count++] = _neurons[64 * _word + __builtin_ctzll(_left)];
+        _count = _append(_table[_now][_word], _neurons + 64 * _word, {{_eventspace}}, _count);
     {{_eventspace}}[N] = _count;
 {% endblock %}
 

@@ -36,6 +36,7 @@
         _spikes[_full] = _rest;
     }
     long _count = 0;
+    int32_t _neurons[64];
     for (size_t _start = 0; _start < _words; _start += 64)
     {
         uint64_t _some = 0;  // which of the next 64 words are not empty
@@ -44,17 +45,18 @@
         for (; _some; _some &= _some - 1)
         {
             const size_t _word = _start + __builtin_ctzll(_some);
-            for (uint64_t _left = _spikes[_word]; _left; _left &= _left - 1)
-            {
-                const size_t _idx = 64 * _word + __builtin_ctzll(_left);
-                {{_eventspace}}[_count++] = _idx;
-                {% if _uses_refractory %}
-                {{not_refractory}}[_idx] = false;
-                {{lastspike}}[_idx] = {{t}};
-                {% endif %}
-            }
+            for (size_t _bit = 0; _bit < 64; _bit++) _neurons[_bit] = 64 * _word + _bit;
+            _count = _append(_spikes[_word], _neurons, {{_eventspace}}, _count);
         }
     }
+    {% if _uses_refractory %}
+    for (long _event = 0; _event < _count; _event++)
+    {
+        const size_t _idx = {{_eventspace}}[_event];
+        {{not_refractory}}[_idx] = false;
+        {{lastspike}}[_idx] = {{t}};
+    }
+    {% endif %}
     {{_eventspace}}[N] = _count;
 {% endblock %}
 
