@@ -653,6 +653,7 @@ OF_CALL: Mapping[str, Callable[[], dict[str, Any]]] = {
     "plotting.fields.receptive_fields": lambda: {"weights": np.ones((6, 4)), "shape": (2, 3)},
     "plotting.graphs.network_graph": lambda: {"network": rates()},
     "plotting.landscapes.landscape": lambda: {"loss": np.array([[1.0, 2.0], [3.0, 4.0]])},
+    "plotting.timelines.timeline": lambda: {"traces": [_rank_trace()]},
     "plotting.learning.learning_curve": lambda: {"trials": [0, 5], "accuracy": [0.1, 0.5]},
     "plotting.learning.learning_curves": lambda: {"runs": {"a": [[0.1, 0.5], [0.2, 0.4]]}},
     "plotting.lines.panels": lambda: {"n": 2},
@@ -708,6 +709,13 @@ def _in_fields() -> Network:
     ]
     net.teach(feedback.direct(error, forward))
     return net
+
+
+def _rank_trace() -> Any:
+    from apical.devices.mpi.tracing import RankTrace, Span
+
+    spans = (Span("forward", "batch 0", 0.0, 2e-3), Span("wait", "error.x", 1e-3, 2e-3))
+    return RankTrace(0, ("hidden",), 2e-3, 1e-3, 0.0, 64, {"forward": 0}, {0: 1}, spans)
 
 
 def _two_phases() -> dict[str, Any]:

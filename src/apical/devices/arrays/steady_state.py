@@ -409,8 +409,8 @@ class Settling:
         stray = self._chance.normal(batch.calls, population.name, "stray", shape, size)
         batch.calls.append(self._crossing.put(stray, heard, True))
 
-    def _bring(self, batch: Batch, source: Source, total: Array, add: bool) -> None:
-        """Plan what a source writes or adds to the sum at an input."""
+    def _bring(self, batch: Batch, target: str, source: Source, total: Array, add: bool) -> None:
+        """Plan what a source writes or adds to the sum at an input, the `target`."""
         pre, carried, carry = source
         batch.calls.append(carry(self.signal(batch, pre, carried), total, add))
 
@@ -420,7 +420,7 @@ class Settling:
         total = self._room((name, target), (batch.n_trials, population.size))
         for pre, carried, carry in self._crossing.onto[name, target]:
             if pre is not population or target == "drive":
-                self._bring(batch, (pre, carried, carry), total, not is_empty)
+                self._bring(batch, target, (pre, carried, carry), total, not is_empty)
                 is_empty = False
         if is_empty:
             batch.calls.append(self._crossing.put(self.library.number(empty), total, False))

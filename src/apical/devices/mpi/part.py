@@ -20,7 +20,7 @@ from apical.devices.arrays.steady_state import DELTA, Batch, Settling
 from apical.devices.arrays.storage import Storage
 from apical.devices.arrays.transfer import Bring, Kept
 from apical.devices.mpi.placement import Placement
-from apical.devices.mpi.routes import ACTING, Route, total
+from apical.devices.mpi.routes import Route, total
 from apical.devices.mpi.tracing import RankTrace, Tracer
 from apical.devices.mpi.wires import Wires
 from apical.errors import RunError
@@ -220,16 +220,15 @@ class PartSettling(Settling):
             batch.calls.append(carry(x, found, number > 0))
             batch.calls.append(self._wires.send(total(name, entry, begun=False), there, found))
 
-    def _bring(self, batch: Batch, source: Source, into: Array, add: bool) -> None:
+    def _bring(self, batch: Batch, target: str, source: Source, into: Array, add: bool) -> None:
         away = source[2]
         if not isinstance(away, Away):
-            super()._bring(batch, source, into, add)
+            super()._bring(batch, target, source, into, add)
             return
-        entry = next(k for k in away.projection.carries if k not in ACTING)
         if add:
-            begun = total(away.projection, entry, begun=True)
+            begun = total(away.projection, target, begun=True)
             batch.calls.append(self._wires.send(begun, away.rank, into))
-        batch.calls.append(self._wires.receive(total(away.projection, entry, begun=False), into))
+        batch.calls.append(self._wires.receive(total(away.projection, target, begun=False), into))
 
 
 def _shape(batch: Batch, population: Population) -> tuple[int, int]:
