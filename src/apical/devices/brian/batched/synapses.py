@@ -115,15 +115,15 @@ class Delivery:
         sign: int,
         draw: Draw,
     ) -> None:
-        self._wires, self._events, self._targets, self._sign = wires, events, targets, sign
+        self.wires, self.events, self.targets, self.sign = wires, events, targets, sign
         self._draw, rule = draw, wires.projection.rule
         self._keep = rule is not None and rule.when == "spike"
         self.written = [key(variable) for variable in targets]
 
     def __call__(self, cells: Cells) -> None:
         """Deliver the events of a time step."""
-        wires, library = self._wires, self._wires.library
-        events = cells.get(f"{self._events}{GRADED}", cells[self._events])
+        wires, library = self.wires, self.wires.library
+        events = cells.get(f"{self.events}{GRADED}", cells[self.events])
         w = cells[wires.cell("w")]
         if wires.projection.release < 1:
             came = self._unreliable(cells, events, w)
@@ -131,17 +131,17 @@ class Delivery:
             came = library.arriving(events, w, wires.layout)
         if came is None:
             return
-        for variable in self._targets:
+        for variable in self.targets:
             name = key(variable)
             now = cells[name]
-            after = now + came if self._sign > 0 else now - came
+            after = now + came if self.sign > 0 else now - came
             held = getattr(variable, "conditional_write", None)
             after = after if held is None else library.where(cells[key(held)], after, now)
             cells[name] = library.hold(after, variable.dtype, tuple(now.shape))
 
     def _unreliable(self, cells: Cells, events: Array, w: Array) -> Array:
         """Return what arrives through synapses each of which may fail."""
-        wires, library = self._wires, self._wires.library
+        wires, library = self.wires, self.wires.library
         shape = (cells.n, *wires.layout.shape)
         release = self._draw(shape) < cells[wires.cell("release")]
         sent = library.hold(release & wires.layout.lifted(events), library.dtype, shape)
