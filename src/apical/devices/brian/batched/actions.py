@@ -126,9 +126,7 @@ class Actions:
         )
 
     # ---- neurons ---------------------------------------------------------------------------------
-    def _of_group(
-        self, item: Any, captured: Captured
-    ) -> Made:
+    def _of_group(self, item: Any, captured: Captured) -> Made:
         """Return what a group of neurons does: integrate, spike, reset, or as a model says."""
         n = captured.owner.N
         result = "_cond" if isinstance(item, Thresholder) else ""
@@ -151,9 +149,7 @@ class Actions:
             return reset, written, Statements(program, n, events)
         return lambda cells: program(cells, (cells.n, n)), written, Statements(program, n)
 
-    def _threshold(
-        self, item: Any, program: Program, n: int
-    ) -> Made:
+    def _threshold(self, item: Any, program: Program, n: int) -> Made:
         """Return what finds the neurons with an event, and makes those that spike refractory."""
         keywords, group, library = item.template_kwds, item.group, self._library
         events, boolean = key(keywords["eventspace_variable"]), np.dtype(bool)
@@ -283,9 +279,7 @@ class Actions:
         written = [key(variable) for variable in program.written.values()]
         return lambda cells: program(cells, (cells.n, *shape)), written, None
 
-    def _learn(
-        self, wires: Wires, events: str = "", *, pre: bool = False
-    ) -> Made:
+    def _learn(self, wires: Wires, events: str = "", *, pre: bool = False) -> Made:
         projection = wires.projection
         rule = projection.rule
         assert rule is not None

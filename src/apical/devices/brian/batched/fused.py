@@ -41,7 +41,7 @@ class Fused:
         }
         """Number of neurons that may send each kind of event, by its name among the cells."""
         self._plan: _Plan | None = None
-        self._time: tuple[np.ndarray, float] = np.zeros(0), 0.0
+        self._time: tuple[np.ndarray, np.float64] = np.zeros(0), np.float64(0)
 
     def bound(self, cells: Cells, start: np.ndarray, dt: float) -> "Run | None":
         """Return a run of the program on the cells of a batch; None without a compiler.
@@ -55,13 +55,15 @@ class Fused:
         dt
             Time step [s].
         """
-        self._time = start, dt
-        arrays = self._plan.table.filled(cells) if self._plan else None
-        if arrays is None:
-            self._plan = self._planned(cells)
-            arrays = self._plan.table.filled(cells)
-        function = self._plan.function
-        return function and Run(function, arrays, cells.n, len(self._kernels), self._plan.done)
+        self._time = start, np.float64(dt)
+        plan = self._plan
+        arrays = plan.table.filled(cells) if plan else None
+        if plan is None or arrays is None:
+            plan = self._plan = self._planned(cells)
+            arrays = plan.table.filled(cells)
+        if plan.function is None or arrays is None:
+            return None
+        return Run(plan.function, arrays, cells.n, len(self._kernels), plan.done)
 
     def _planned(self, cells: Cells) -> "_Plan":
         """Return the program for cells of some types."""
@@ -78,11 +80,12 @@ class Fused:
                 f"      if (from <= {place + 1} && {place + 1} < to{due}) object{place}(c, b);"
             )
         ticks, clock = table.cell(self._ticks), table.cell(self._clock)
-        start, dt = (table.array(lambda cells, k=k: self._time[k]) for k in (0, 1))
+        start = table.array(lambda cells: self._time[0])
+        dt = table.array(lambda cells: self._time[1])
         begin = f"*{ticks} = {start}[b] + step; *{clock} = (double)*{ticks} * *{dt};"
         code = "\n".join([*functions, _RUN.format(begin=begin, turns="\n".join(turns))])
         library = compilers.loaded(code)
-        table.cells = None
+        table.cells = Cells({}, 0, ())  # they are another batch's soon
         return _Plan(library and library.run, table, frozenset(done))
 
 

@@ -7,6 +7,7 @@ give (`typed`).
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import ref
 
 import numpy as np
 from brian2.core.variables import ArrayVariable
@@ -225,7 +226,8 @@ class _Writing:
 
     def _loaded(self, name: str, variable: ArrayVariable) -> Value:
         """Return a variable that has a value in each trial."""
-        array, index = self._known[name], self._program.captured.indices.get(name, "_idx")
+        index = self._program.captured.indices.get(name, "_idx")
+        dtype = self._table.cells[key(variable)].dtype
         if key(variable) not in self._table.cells.rows:
             raise Untranslatable(key(variable))
         cell = self._table.cell(key(variable))
@@ -233,16 +235,16 @@ class _Writing:
             if name in self._program.written:
                 raise Untranslatable(name)
             self._head.append(f"const auto a_{name} = *{cell};")
-            return Value(f"a_{name}", array.dtype)
+            return Value(f"a_{name}", dtype)
         if index == "_idx":
             self._head.append(f"auto *__restrict a_{name} = {cell};")
-            return Value(f"a_{name}[i]", array.dtype)
+            return Value(f"a_{name}[i]", dtype)
         if name in self._program.written:
             raise Untranslatable(name)
         where = self._table.array(lambda cells: self._neurons(index))
         self._head.append(f"const auto *a_{name} = {cell};")
         self._head.append(f"const std::int64_t *i_{name} = {where};")
-        return Value(f"a_{name}[i_{name}[i]]", array.dtype)
+        return Value(f"a_{name}[i_{name}[i]]", dtype)
 
     def _neurons(self, index: str) -> np.ndarray:
         """Return the neurons that linked variables are of."""
@@ -274,7 +276,7 @@ class _Steady:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._steps: list[tuple[str, Any]] = []
-        self._latest: tuple[Cells | None, dict[str, Any]] = None, {}
+        self._latest: tuple[Callable[[], Cells | None], dict[str, Any]] = (lambda: None), {}
 
     def add(self, name: str, text: str, known: dict[str, Any]) -> None:
         """Compute an expression from now on, and now, of what is known."""
@@ -283,12 +285,17 @@ class _Steady:
 
     def values(self, cells: Cells) -> dict[str, Any]:
         """Return the variables of a batch, and all that is computed of them."""
-        if self._latest[0] is not cells:
-            known = {name: self._program.load(name, cells) for name in self._program.read}
-            self._latest = cells, known
+        latest, known = self._latest
+        if latest() is not cells:
+            # what changes is not known, though functions that do not look at it may be called
+            known = {
+                name: None if key(variable) in cells.fixed else self._program.load(name, cells)
+                for name, variable in self._program.read.items()
+            }
+            self._latest = ref(cells), known
             for name, compute in self._steps:
                 known[name] = compute(known)
-        return self._latest[1]
+        return known
 
 
 @dataclass

@@ -376,7 +376,7 @@ class LockstepSimulator(BrianSimulator):
             looks = diary is not None and diary.looks(step)
             if run and (looks or step + 1 == steps):
                 run.until(step, end)
-            if looks:
+            if diary is not None and looks:
                 diary.step(cells, first, step)
 
     def _close(self, cells: Cells, diary: "_Diary", actions: Sequence[Action]) -> None:
