@@ -213,6 +213,20 @@ class Apical(Contestant):
 
 
 @dataclass
+class Lockstep(Apical):
+    """Device lockstep on NumPy: trials in batches; the whole wall time of `Simulator.run`."""
+
+    batch: int = 128
+
+    def prepare(self) -> None:
+        net = network(self.trials.data, self.hidden, self.form, self.total, self.seed)
+        self.simulator = simulate(net, "lockstep", batch=self.batch)
+        self.start = self.simulator.state
+        self.blocks = list(self.trials.blocks(self.n))
+        self.simulator.run(next(self.trials.blocks(1)))  # compiles
+
+
+@dataclass
 class PlainBrian2(Contestant):
     """`plain_brian2.py`; the time of Brian2's run loop, without compiling and without files."""
 
@@ -289,6 +303,10 @@ class SnnTorch(Contestant):
         called([self.python, "-c", "import numpy, torch, snntorch"])
 
     def time(self) -> float:
+        return self.run()["ms_per_trial"]
+
+    def run(self) -> dict[str, Any]:
+        """Learn `n` trials from the beginning, and return the times of a trial [ms]."""
         return last_json(
             called(
                 [
@@ -298,7 +316,7 @@ class SnnTorch(Contestant):
                     self.n,
                 ]
             )
-        )["ms_per_trial"]
+        )
 
 
 # ---- the network --------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ In one run, on one processor, with learning on (784-H-10, trials of 100 ms, step
 - apical: the trial form of ``models/spiking_dfa.py``, its online form, and the trial form through
   Brian2's own synapses (``dense=False``); whole wall time of ``Simulator.run`` over blocks of
   2,000 trials, files in and out included;
+- device `lockstep`: the trial form in batches of 128 (see `batches.py`, too);
 - a plain Brian2 script (`plain_brian2.py`) and a hand-written C++ loop of the same equations
   (`loop.cpp`); the time of their loops alone;
 - with ``--rival snntorch``: backpropagation through time in batches (`rival_snntorch.py`).
@@ -34,6 +35,7 @@ from contestants import (
     BLOCK,
     Apical,
     Contestant,
+    Lockstep,
     Loop,
     PlainBrian2,
     SnnTorch,
@@ -49,6 +51,7 @@ from apical import Network, simulate
 
 TRIAL, ONLINE, BRIAN2 = "apical, trial form", "apical, online form", "apical, dense=False"
 PLAIN, LOOP, LOOP_ONLINE = "plain Brian2 script", "C++ loop, trial form", "C++ loop, online form"
+LOCKSTEP = "apical, lockstep, batch 128"
 SNNTORCH = "snnTorch, BPTT, batch 128"
 FORMS = ("trial", "online")
 
@@ -112,6 +115,7 @@ def side_by_side(trials: Trials, size: Size, rival: Callable[..., Contestant] | 
             TRIAL: Apical(trials, hidden),
             ONLINE: Apical(trials, hidden, form="online"),
             BRIAN2: Apical(trials, hidden, dense=False),
+            LOCKSTEP: Lockstep(trials, hidden),
             PLAIN: PlainBrian2(trials, hidden),
             LOOP: Loop(trials, hidden),
             LOOP_ONLINE: Loop(trials, hidden, form="online"),

@@ -9,7 +9,7 @@ import pytest
 from rate_networks import rates, trials
 
 from apical import Block, dynamics, feedback, rules, simulate
-from apical.devices.arrays import compiled_loops as loops
+from apical._base import compilers
 from apical.devices.arrays import storage
 from apical.devices.arrays.compiled_loops import Loop
 from apical.devices.arrays.engine import ArraySimulator
@@ -308,9 +308,9 @@ def test_conditions_join_more_than_two() -> None:
 @pytest.fixture
 def other_compiler(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that sets the compiler; loops are compiled anew, before and after."""
-    loops._compiled.cache_clear()
+    compilers.loaded.cache_clear()
     yield lambda name: monkeypatch.setenv("CXX", name)
-    loops._compiled.cache_clear()
+    compilers.loaded.cache_clear()
 
 
 def looped(kind: UpdateDynamics | None, dtype: str, update: str, **options: Any) -> Any:
@@ -372,7 +372,7 @@ def test_without_a_compiler_the_same_is_learned(
     update = "eta*x_pre*gain_post*teach_post"
     expected = looped(DYNAMICS[1], "float32", update)
     monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path))
-    loops._compiled.cache_clear()
+    compilers.loaded.cache_clear()
     other_compiler(name)
     for key, values in looped(DYNAMICS[1], "float32", update).items():
         assert (values == expected[key]).all()
@@ -392,7 +392,7 @@ def test_a_damaged_loop_is_compiled_again(
     damage: bytes | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path))
-    loops._compiled.cache_clear()
+    compilers.loaded.cache_clear()
     program = Program(parse("w + 0.5*update"), LIBRARY)
     if Loop([("w", program)], np.dtype("float64")).function is None:
         pytest.skip("no compiler")
@@ -401,7 +401,7 @@ def test_a_damaged_loop_is_compiled_again(
     library.unlink()  # it is mapped
     if damage is not None:
         library.write_bytes(damage)
-    loops._compiled.cache_clear()
+    compilers.loaded.cache_clear()
     assert Loop([("w", program)], np.dtype("float64")).function is not None
     assert library.stat().st_size == size
-    loops._compiled.cache_clear()
+    compilers.loaded.cache_clear()

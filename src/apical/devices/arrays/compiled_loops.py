@@ -7,24 +7,16 @@ rounded separately, so results do not depend on whether there is a compiler.
 
 import ast
 import ctypes
-import hashlib
-import subprocess
 from collections.abc import Mapping, Sequence
-from functools import cache as once
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apical._base import cache, compilers, owners
-from apical._base.folders import cache_folder
+from apical._base import compilers
 from apical.devices.arrays.expression_program import Program
 from apical.devices.arrays.library import Call
 
-FLAGS = (*compilers.FLAGS, "-shared", "-fPIC")
-LIBRARY = "loop.so"
-"""Name of the file with a compiled loop, in a folder of its own."""
 OPERATIONS: Mapping[Any, str] = {
     "abs": "std::fabs({})",
     "sqrt": "std::sqrt({})",
@@ -116,41 +108,12 @@ def _addresses(arrays: Sequence[np.ndarray]) -> Any:
     return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
 
 
-@once
 def _compiled(code: str) -> Any:
-    """Return a compiled function, from the cache folder where it is; None without a compiler."""
-    compiler = compilers.found()
-    if compiler is None:
+    """Return a compiled function; None without a compiler."""
+    library = compilers.loaded(code)
+    if library is None:
         return None
-    what = "\n".join((code, *FLAGS, compilers.target(compiler)))
-    key = hashlib.sha256(what.encode()).hexdigest()[:32]
-    home = cache_folder() / "loops" / key
-    try:
-        with cache.alone(home):
-            if not cache.is_whole(home):
-                _compile(compiler, code, home)
-            cache.hold(home)
-            function = ctypes.CDLL(str(home / LIBRARY)).loop
-    except (OSError, subprocess.CalledProcessError):  # a compiler or a folder that will not do
-        return None
+    function = library.loop
     function.argtypes = [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]
     function.restype = None
     return function
-
-
-def _compile(compiler: str, code: str, home: Path) -> None:
-    made = cache.make_new(home.parent)
-    try:
-        subprocess.run(
-            [compiler, *FLAGS, "-x", "c++", "-", "-o", LIBRARY],
-            cwd=made,
-            env={**owners.environment(), "TMPDIR": str(made.resolve())},
-            input=code,
-            text=True,
-            check=True,
-            capture_output=True,
-        )
-        cache.sign(made, [made / LIBRARY])
-        cache.put(made, home)
-    finally:
-        owners.remove(made)

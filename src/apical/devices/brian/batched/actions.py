@@ -15,6 +15,7 @@ from brian2.synapses.synapses import SummedVariableUpdater, SynapticPathway
 from apical._base import times
 from apical.devices.brian import build, chance, graded, relaying
 from apical.devices.brian.batched.capture import Captured, caught, read
+from apical.devices.brian.batched.kernels import Arrivals, Kernel, Statements
 from apical.devices.brian.batched.learning import Learning
 from apical.devices.brian.batched.libraries import Array, BatchLibrary, Layout
 from apical.devices.brian.batched.program import GRADED, Cells, Program, key
@@ -48,6 +49,8 @@ class Action:
         Whether it ends a trial: it belongs to the trial before it.
     early
         Whether it comes before the next trial begins.
+    kernel
+        How it is written in C++; None where it is not.
     """
 
     name: str
@@ -56,6 +59,11 @@ class Action:
     period: int
     closing: bool
     early: bool
+    kernel: Kernel | None
+
+
+Made = tuple[Callable[[Cells], None], Sequence[str], Kernel | None]
+"""What an object does, the names of the cells that it replaces, and how it is written in C++."""
 
 
 class Actions:
@@ -91,15 +99,16 @@ class Actions:
             made = self._made(item)
             if made is None:
                 continue
-            run, written = made
+            run, written, kernel = made
             early = item.when == "start" and item.order < build.DRAW
             closing = any(item is one for one in self._built.closing)
             period = round(float(item.clock.dt_) * 1e3 / self._dt)
-            found.append(Action(item.name, run, written, period, closing, early))
+            kernel = None if early or closing else kernel
+            found.append(Action(item.name, run, written, period, closing, early, kernel))
         return found
 
-    def _made(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]] | None:
-        """Return what an object does, and the cells that it replaces; None for nothing."""
+    def _made(self, item: Any) -> Made | None:
+        """Return what an object does; None for nothing."""
         if isinstance(item, SynapticPathway):
             return self._pathway(item)
         if isinstance(item, SummedVariableUpdater):
@@ -107,7 +116,7 @@ class Actions:
         scaled = {f"{name}_normalisation": wires for name, wires in self.wires.items()}
         if isinstance(item, b2.NetworkOperation) and item.name in scaled:
             scaling = Scaling(scaled[item.name])
-            return lambda cells: scaling(cells, self._shown.factor), scaling.written
+            return lambda cells: scaling(cells, self._shown.factor), scaling.written, None
         if isinstance(item, CodeRunner) and isinstance(item.group, b2.Synapses):
             return self._of_synapses(item)
         if isinstance(item, CodeRunner):
@@ -120,9 +129,7 @@ class Actions:
         )
 
     # ---- neurons ---------------------------------------------------------------------------------
-    def _of_group(
-        self, item: Any, captured: Captured
-    ) -> tuple[Callable[[Cells], None], Sequence[str]]:
+    def _of_group(self, item: Any, captured: Captured) -> Made:
         """Return what a group of neurons does: integrate, spike, reset, or as a model says."""
         n = captured.owner.N
         result = "_cond" if isinstance(item, Thresholder) else ""
@@ -142,12 +149,10 @@ class Actions:
                 else:
                     program(cells, (cells.n, n), cells[events], self._through(soft))
 
-            return reset, written
-        return lambda cells: program(cells, (cells.n, n)), written
+            return reset, written, Statements(program, n, events)
+        return lambda cells: program(cells, (cells.n, n)), written, Statements(program, n)
 
-    def _threshold(
-        self, item: Any, program: Program, n: int
-    ) -> tuple[Callable[[Cells], None], Sequence[str]]:
+    def _threshold(self, item: Any, program: Program, n: int) -> Made:
         """Return what finds the neurons with an event, and makes those that spike refractory."""
         keywords, group, library = item.template_kwds, item.group, self._library
         events, boolean = key(keywords["eventspace_variable"]), np.dtype(bool)
@@ -169,7 +174,8 @@ class Actions:
                 cells[free] = library.where(found, False, cells[free])
                 cells[last] = library.where(found, cells[CLOCK], cells[last])
 
-        return find, [*written, *([free, last] if refractory else [])]
+        kernel = Statements(program, n, events, (free, last, CLOCK) if refractory else ())
+        return find, [*written, *([free, last] if refractory else [])], kernel
 
     def _graded(self, group: Any, event: str) -> Callable[[Cells, Array], Array]:
         """Return the spikes of a group as numbers through which gradients pass."""
@@ -241,7 +247,7 @@ class Actions:
         functions = self._shown.functions(lambda n: layout.shape)
         return Wires(projection, synapses, layout, self._library, functions)
 
-    def _pathway(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]]:
+    def _pathway(self, item: Any) -> Made:
         """Return what events do to the other neuron, or to the weight."""
         wires, what = self.wires[item.synapses.name], item.objname
         projection = wires.projection
@@ -261,7 +267,7 @@ class Actions:
             self._shown.draw,
             lambda: self._back(projection),
         )
-        return delivery, delivery.written
+        return delivery, delivery.written, Arrivals(delivery)
 
     def _back(self, projection: Projection) -> Back | None:
         """Return the ways of gradients back to the spikes that a projection delivers."""
@@ -279,15 +285,15 @@ class Actions:
         names = [onto.post.inputs[t] for t, signal in onto.carries.items() if signal == "x"]
         return [self._built.objects[population].variables[name] for name in names]
 
-    def _sum(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]]:
+    def _sum(self, item: Any) -> Made:
         """Return what adds up graded signals."""
         wires = self.wires[item.group.name]
         part = item.target_var.name
         _, signal = graded.sums(wires.projection)[part]
         found = Sum(wires, item.target_var, signal)
-        return found, found.written
+        return found, found.written, None
 
-    def _of_synapses(self, item: Any) -> tuple[Callable[[Cells], None], Sequence[str]]:
+    def _of_synapses(self, item: Any) -> Made:
         """Return what synapses do at regular times: learn after trials, or follow traces."""
         wires = self.wires[item.group.name]
         if any(item is one for one in self._built.closing):
@@ -295,11 +301,9 @@ class Actions:
         program = wires.everywhere(item.abstract_code)
         shape = wires.layout.shape
         written = [key(variable) for variable in program.written.values()]
-        return lambda cells: program(cells, (cells.n, *shape)), written
+        return lambda cells: program(cells, (cells.n, *shape)), written, None
 
-    def _learn(
-        self, wires: Wires, events: str = "", *, pre: bool = False
-    ) -> tuple[Callable[[Cells], None], Sequence[str]]:
+    def _learn(self, wires: Wires, events: str = "", *, pre: bool = False) -> Made:
         projection = wires.projection
         rule = projection.rule
         assert rule is not None
@@ -311,6 +315,7 @@ class Actions:
         return (
             lambda cells: learning(cells, shown.factor if shown.step >= onset else 0.0),
             learning.written,
+            None,
         )
 
 

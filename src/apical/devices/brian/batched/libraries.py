@@ -32,6 +32,9 @@ class BatchLibrary(ABC):
     picks = False
     """Whether few elements of arrays are read and written one by one rather than all of them."""
 
+    compiles = False
+    """Whether compiled functions read and write its arrays."""
+
     torch: Any = None
     """PyTorch, where it computes gradients."""
 
@@ -157,6 +160,7 @@ class NumpyBatchLibrary(BatchLibrary):
 
     name = "numpy"
     picks = True
+    compiles = True
 
     def array(self, values: np.ndarray) -> Array:
         """Return an array with these values, of their type."""

@@ -1,7 +1,7 @@
 """Statements as functions of arrays with a row for each trial."""
 
 import ast
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,11 +35,32 @@ class Cells(dict[str, Array]):
         Number of trials of the batch.
     rows
         Names of those that have a row for each trial.
+    fixed
+        Names of arrays that stay where they are, so that new values are written into them.
     """
 
-    def __init__(self, values: Mapping[str, Array], n: int, rows: Collection[str]) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Array],
+        n: int,
+        rows: Collection[str],
+        fixed: Collection[str] = (),
+    ) -> None:
         super().__init__(values)
-        self.n, self.rows = n, frozenset(rows)
+        self.n, self.rows, self.fixed = n, frozenset(rows), frozenset(fixed)
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        if name in self.fixed:
+            self[name][...] = value
+        else:
+            super().__setitem__(name, value)
+
+    def replace(self, names: Sequence[str], values: Sequence[Array]) -> None:
+        """Replace several values at once, each of which may be what another was."""
+        if self.fixed:
+            values = [np.array(value) for value in values]
+        for name, value in zip(names, values, strict=True):
+            self[name] = value
 
     def part(self, trials: slice) -> "Cells":
         """Return some of the trials."""
@@ -81,15 +102,22 @@ class Program:
         given: Collection[str] = (),
         result: str = "",
     ) -> None:
-        self._captured, self._library = captured, library
+        self._library = library
+        self.captured = captured
+        """The statements."""
+        self.result = result
+        """Name of the local value that is returned; "" for none."""
+        self.looked_up = frozenset(looked_up)
+        """Names of functions that look up what a trial shows, or draw random numbers."""
         self.read: dict[str, ArrayVariable] = {}
         """Variables that are read or written, by the names that they have in the statements."""
         self.written: dict[str, ArrayVariable] = {}
         """Variables that are written."""
         # the last is what Brian2 writes for 'not', which is no name in the statements
         own = {"_where": library.where, "_hold": library.hold, "logical_not": library.opposite}
-        self._space: dict[str, Any] = dict(own)
-        self._result, self._draws = result, False
+        self.space: dict[str, Any] = dict(own)
+        """Constants and functions, by name."""
+        self._draws = False
         self._find(looked_up, given)
         self._readers = {
             name: (key(variable), place(variable, captured.indices.get(name, "_idx")))
@@ -121,10 +149,15 @@ class Program:
         **given
             Values handed over.
         """
-        loaded = [reader(cells[name]) for name, reader in self._readers.values()]
+        loaded = [self.load(name, cells) for name in self.read]
         result, written = self._function(loaded, shape, mask, put or self._put, **given)
-        cells.update(zip(self._targets, written, strict=True))
+        cells.replace(self._targets, written)
         return result
+
+    def load(self, name: str, cells: Cells) -> Array:
+        """Return the present value of a variable, as statements read it."""
+        cell, reader = self._readers[name]
+        return reader(cells[cell])
 
     def at(self, cells: Cells, shape: tuple[int, int], mask: np.ndarray) -> None:
         """Run the statements where a mask is true, on these elements alone.
@@ -143,7 +176,7 @@ class Program:
             return
         chosen = np.flatnonzero(mask)
         trials, neurons = np.divmod(chosen, shape[1])
-        loaded = [reader(cells[name]) for name, reader in self._readers.values()]
+        loaded = [self.load(name, cells) for name in self.read]
         few = [_picked(x, trials, neurons) for x in loaded]
         _, written = self._function(few, chosen.shape, None, self._put)
         old = dict(zip(self._readers, loaded, strict=True))
@@ -152,12 +185,18 @@ class Program:
             after.reshape(-1)[chosen] = new
             cells[target] = after
 
+    def evaluator(self, text: str) -> Callable[[dict[str, Any]], Any]:
+        """Return what computes an expression of values by name, and of constants and functions."""
+        source = NumpyNodeRenderer(auto_vectorise=set()).render_expr(text)
+        code = compile(source, f"<{self.captured.name}>", "eval")
+        return lambda known: eval(code, self.space, known)
+
     def _put(self, mask: Array, new: Array, old: Array, name: str) -> Array:
         return self._library.where(mask, new, old)
 
     def _find(self, looked_up: Mapping[str, Callable[..., Any]], given: Collection[str]) -> None:
         """Sort all names into variables, constants, functions and local values."""
-        captured = self._captured
+        captured = self.captured
         local = {s.var for s in captured.statements if s.op == ":="} | {*given}
         for statement in captured.statements:
             if statement.var not in local:
@@ -171,21 +210,21 @@ class Program:
             self._use(str(name))
 
     def _use(self, name: str, looked_up: Mapping[str, Callable[..., Any]] | None = None) -> None:
-        variable = self._captured.variables.get(name)
+        variable = self.captured.variables.get(name)
         if isinstance(variable, ArrayVariable):
             self.read[name] = variable
         elif isinstance(variable, Constant):
-            self._space[name] = variable.value
+            self.space[name] = variable.value
         elif isinstance(variable, Function) and looked_up is not None:
             if name in looked_up:
-                self._space[name], self._draws = looked_up[name], True
+                self.space[name], self._draws = looked_up[name], True
             else:
-                self._space[name] = self._library.function(name, variable, self._captured.owner)
+                self.space[name] = self._library.function(name, variable, self.captured.owner)
         elif variable is not None and not isinstance(variable, AuxiliaryVariable | Function):
             raise DeviceError(
-                f"{self._captured.owner.name!r} reads {name!r}, a {type(variable).__name__} of "
+                f"{self.captured.owner.name!r} reads {name!r}, a {type(variable).__name__} of "
                 "Brian2, which device 'lockstep' cannot; use device='runtime'.",
-                object=f"{self._captured.owner.name!r}",
+                object=f"{self.captured.owner.name!r}",
             )
 
     def _check_moments(self, text: str) -> None:
@@ -195,24 +234,24 @@ class Program:
                 continue
             if ast.unparse(node.args[0]) != "t":
                 raise DeviceError(
-                    f"{self._captured.owner.name!r} reads {ast.unparse(node)}, at another time "
+                    f"{self.captured.owner.name!r} reads {ast.unparse(node)}, at another time "
                     "than now, which device 'lockstep' cannot; use device='runtime'.",
-                    object=f"{self._captured.owner.name!r}",
+                    object=f"{self.captured.owner.name!r}",
                 )
 
     def _compiled(self, given: Collection[str]) -> Callable[..., Any]:
         """Return the statements as a Python function."""
         loads = "".join(f"{name}, " for name in self._readers)
         lines = [f"({loads}) = _loaded"] if self._readers else []
-        lines += [self._line(statement) for statement in self._captured.statements]
+        lines += [self._line(statement) for statement in self.captured.statements]
         written = "".join(f"{name}, " for name in self.written)
-        lines.append(f"return {self._result or 'None'}, ({written})")
+        lines.append(f"return {self.result or 'None'}, ({written})")
         names = "".join(f", {name}" for name in given)
         source = f"def run(_loaded, _shape, _mask, _put{names}):\n" + "".join(
             f"    {line}\n" for line in lines
         )
-        space = self._space
-        exec(compile(source, f"<{self._captured.name}>", "exec"), space)
+        space = self.space
+        exec(compile(source, f"<{self.captured.name}>", "exec"), space)
         function: Callable[..., Any] = space["run"]
         return function
 
@@ -225,10 +264,10 @@ class Program:
             return f"{statement.var} = {text}"
         name = statement.var
         dtype = np.dtype(self.written[name].dtype).name
-        self._space[f"_{dtype}"] = np.dtype(dtype)
+        self.space[f"_{dtype}"] = np.dtype(dtype)
         shape = "()" if self.written[name].scalar else "_shape"
         held = f"_hold({text}, _{dtype}, {shape})"
-        condition = self._captured.conditional.get(name)
+        condition = self.captured.conditional.get(name)
         if condition is not None:
             held = f"_where({condition}, {held}, {name})"
         if not self.written[name].scalar:

@@ -14,6 +14,7 @@ from apical.devices.brian import build, live, plastic, reading, variables
 from apical.devices.brian.base import BrianSimulator, precision
 from apical.devices.brian.batched.actions import CLOCK, Action, Actions
 from apical.devices.brian.batched.capture import CapturingDevice
+from apical.devices.brian.batched.fused import Fused, Run
 from apical.devices.brian.batched.libraries import Array, BatchLibrary
 from apical.devices.brian.batched.program import GRADED, Cells, key
 from apical.devices.brian.batched.shown import Shown
@@ -76,6 +77,10 @@ class LockstepSimulator(BrianSimulator):
         """Make what objects do, and find the variables that they read and write."""
         making = self._making = Actions(self._built, self.library, self._shown, self.dt)
         self._actions = making.made()
+        self._fused = None
+        if self.library.compiles:
+            kernels = [(action.kernel, action.period) for action in self._actions]
+            self._fused = Fused(kernels, CLOCK, TICKS)
         self._written = {name for action in self._actions for name in action.written}
         self._used = dict(_variables(self._built))
         self._rows = self._differing()
@@ -388,21 +393,21 @@ class LockstepSimulator(BrianSimulator):
         """Show a batch of trials, from its first time step to its last."""
         shown, steps = self._shown, self._shown.steps
         shown.show(batch)
-        start = (first + np.arange(len(batch)))[:, None] * steps
-        clock = self._built.objects[self.network.stimulus.name].clock
+        start = (first + np.arange(len(batch), dtype=np.int64))[:, None] * steps
+        dt = self._built.objects[self.network.stimulus.name].clock.dt_
 
         def go(cells: Cells, part: range, diary: _Diary | _Looks | None) -> None:
+            run = self._fused.bound(cells, start, dt) if self._fused else None
             for step in part:
                 shown.step = step
-                ticks = start + step
-                cells[TICKS] = self.library.array(ticks.astype(np.int64))
-                cells[CLOCK] = self.library.array(ticks * clock.dt_)
-                for action in self._actions:
-                    if step % action.period or action.closing:
-                        continue
-                    if step or not action.early or opening:
-                        action.run(cells)
-                if diary is not None:
+                if not run:
+                    cells[TICKS] = self.library.array(start + step)
+                    cells[CLOCK] = self.library.array((start + step) * dt)
+                self._act(cells, run, step, opening=opening)
+                looks = diary is not None and diary.looks(step)
+                if run and (looks or step + 1 == steps):
+                    run.until(step, len(self._actions))
+                if diary is not None and looks:
                     diary.step(cells, first, step)
 
         if not self._segment or self._making.surrogate is None:
@@ -411,6 +416,17 @@ class LockstepSimulator(BrianSimulator):
         for begin in range(0, steps, self._segment):
             part = range(begin, min(begin + self._segment, steps))
             self._once_more(cells, lambda now, diary, part=part: go(now, part, diary), diary)
+
+    def _act(self, cells: Cells, run: Run | None, step: int, *, opening: bool) -> None:
+        """Let all objects act in a time step, but those that a compiled program runs."""
+        done = run.done if run else ()
+        for place, action in enumerate(self._actions):
+            if step % action.period or action.closing or place in done:
+                continue
+            if step or not action.early or opening:
+                if run:
+                    run.until(step, place)
+                action.run(cells)
 
     def _once_more(
         self, cells: Cells, go: Callable[..., None], diary: "_Diary | _Looks | None"
@@ -465,8 +481,13 @@ class LockstepSimulator(BrianSimulator):
         for name in self._rows & {*cells}:
             value = cells[name]
             dtype = self.library.back(value[:0] if len(value.shape) else value).dtype
-            found[name] = self.library.hold(value, dtype, (n, *value.shape))
-        return Cells(found, n, self._rows)
+            shape = (1,) if name in (CLOCK, TICKS) else value.shape
+            found[name] = self.library.hold(value, dtype, (n, *shape))
+        if self._fused is None:
+            return Cells(found, n, self._rows)
+        found |= {name: np.zeros((n, size), bool) for name, size in self._fused.events.items()}
+        fixed = (self._written | self._rows) & {*found}
+        return Cells(found, n, self._rows, fixed)
 
     def _without_rows(self, cells: Cells) -> Cells:
         """Return cells without rows: of what lasts the mean of the trials, or their last."""
@@ -535,10 +556,13 @@ class _Looks:
     def __init__(self, look: Callable[[Cells], None], steps: Sequence[int]) -> None:
         self._look, self._steps = look, frozenset(steps)
 
+    def looks(self, step: int) -> bool:
+        """Say whether it is time to look after a time step."""
+        return step + 1 in self._steps
+
     def step(self, cells: Cells, first: int, step: int) -> None:
-        """Look, where it is time."""
-        if step + 1 in self._steps:
-            self._look(cells)
+        """Look."""
+        self._look(cells)
 
 
 class _Diary:
@@ -561,6 +585,10 @@ class _Diary:
         self._spikes: dict[str, list[np.ndarray]] = {name: [] for name in self._spiking}
         self._traces: dict[str, list[np.ndarray]] = {name: [] for name in self._traced}
         self._open: dict[str, list[np.ndarray]] = {name: [] for name in self._traced}
+
+    def looks(self, step: int) -> bool:
+        """Say whether anything is kept of a time step."""
+        return bool(self._spiking or self._traced)
 
     def step(self, cells: Cells, first: int, step: int) -> None:
         """Keep what a time step brought."""

@@ -122,15 +122,15 @@ class Delivery:
         draw: Draw,
         back: Callable[[], Back | None] = lambda: None,
     ) -> None:
-        self._wires, self._events, self._targets, self._sign = wires, events, targets, sign
+        self.wires, self.events, self.targets, self.sign = wires, events, targets, sign
         self._draw, self._back, rule = draw, back, wires.projection.rule
         self._keep = rule is not None and rule.when == "spike"
         self.written = [key(variable) for variable in targets]
 
     def __call__(self, cells: Cells) -> None:
         """Deliver the events of a time step."""
-        wires, library = self._wires, self._wires.library
-        events = cells.get(f"{self._events}{GRADED}", cells[self._events])
+        wires, library = self.wires, self.wires.library
+        events = cells.get(f"{self.events}{GRADED}", cells[self.events])
         w, ways = cells[wires.cell("w")], self._back()
         sent = events if ways is None else events.detach()
         if wires.projection.release < 1:
@@ -139,12 +139,12 @@ class Delivery:
             came = library.arriving(sent, w, wires.layout)
         if came is None:
             return
-        self._add(cells, self._targets, came if self._sign > 0 else -came)
+        self._add(cells, self.targets, came if self.sign > 0 else -came)
         for variables, weights in ways or ():  # it is 0, with a derivative
             self._add(cells, variables, (events - sent) @ weights.T)
 
     def _add(self, cells: Cells, variables: Sequence[ArrayVariable], came: Array) -> None:
-        library = self._wires.library
+        library = self.wires.library
         for variable in variables:
             name = key(variable)
             now = cells[name]
@@ -155,7 +155,7 @@ class Delivery:
 
     def _unreliable(self, cells: Cells, events: Array, w: Array) -> Array:
         """Return what arrives through synapses each of which may fail."""
-        wires, library = self._wires, self._wires.library
+        wires, library = self.wires, self.wires.library
         shape = (cells.n, *wires.layout.shape)
         release = self._draw(shape) < cells[wires.cell("release")]
         sent = library.hold(release & wires.layout.lifted(events), library.dtype, shape)
