@@ -16,7 +16,7 @@ network on shuffled times (docs/how_to/learn_from_events.md).
 from typing import Literal
 
 import apical as ap
-from apical import cli
+from apical import cli, connectivity
 
 
 def build(
@@ -29,6 +29,12 @@ def build(
     eta_output: float = 1e-3,
     usual: float = 10.0,
     tau_a: float = 200.0,
+    adaptation: float = 0.05,
+    homeostasis: float = 0.05,
+    bundle: int = 1,
+    tau_out: float = 20.0,
+    spread: float = 0.3,
+    spread_recurrent: float = 0.05,
     lasts: float | None = None,
     wait: float | None = None,
 ) -> ap.Network:
@@ -46,8 +52,17 @@ def build(
         Learning rates of hidden and of output neurons.
     usual
         Spikes of a hidden neuron in a trial that homeostasis aims at.
-    tau_a
-        Time constant of adaptation [ms].
+    tau_a, adaptation
+        Time constant of adaptation [ms], and increase of the threshold with each spike.
+    homeostasis
+        Strength of the regularisation of firing rates.
+    bundle
+        Number of neighbouring channels that converge onto one neuron, which the hidden neurons hear
+        in their place; 1 for none.
+    tau_out
+        Membrane time constant of output neurons [ms]: over how long they add up what they hear.
+    spread, spread_recurrent
+        Standard deviations of initial weights, of 128 inputs and of 100 hidden neurons.
     lasts
         Duration of a trial [ms], at least that of the longest sample, which it is by default.
     wait
@@ -58,16 +73,27 @@ def build(
     net = ap.Network(seed=seed, trial=trial, settle=wait)
     neuron = {"tau_m": tau, "tau_s": 0.0, "tau_x": tau, "tau_teach": 0.0}
     encoder = ap.encoding.Events() if data.duration else ap.encoding.Poisson()
-    x = net.add(ap.Stimulus("stimulus", data.n_inputs, encoder, tau_x=tau))
-    h = net.add(ap.ALIF("hidden", hidden, tau_a=tau_a, adaptation=0.05, adapting=0.5, **neuron))
-    y = net.add(ap.LIF("output", data.n_classes, bias=1.5, gain="1", **neuron))
-    e_prop = ap.rules.e_prop(eta, tau=tau, tau_a=tau_a, homeostasis=0.05, usual=usual)
+    shape = (1, data.n_inputs) if bundle > 1 else None
+    x = net.add(ap.Stimulus("stimulus", data.n_inputs, encoder, tau_x=tau, shape=shape))
+    if bundle > 1:  # fixed synapses of equal weight
+        fibres, together = x, connectivity.Pooling((1, bundle), stride=bundle)
+        n = data.n_inputs // bundle
+        x = net.add(ap.LIF("bundles", n, shape=(1, n), **neuron))
+        net.connect(fibres, x, weights=ap.Constant(5.25 / bundle), connectivity=together)
+    adaptive = {"tau_a": tau_a, "adaptation": adaptation, "adapting": 0.5}
+    h = net.add(ap.ALIF("hidden", hidden, **adaptive, **neuron))
+    y = ap.LIF("output", data.n_classes, bias=1.5, gain="1", **{**neuron, "tau_m": tau_out})
+    net.add(y)
+    e_prop = ap.rules.e_prop(eta, tau=tau_out, tau_a=tau_a, homeostasis=homeostasis, usual=usual)
     plastic = e_prop if learns == "all" else None
-    net.connect(x, h, weights=ap.Normal(0.3 * (128 / data.n_inputs) ** 0.5), rule=plastic)
-    net.connect(h, h, weights=ap.Normal(0.05 * (100 / hidden) ** 0.5), rule=plastic)
-    net.connect(h, y, weights=ap.Zero(), rule=ap.rules.three_factor(eta_output, "feedback"))
+    net.connect(x, h, weights=ap.Normal(spread * (128 / x.size) ** 0.5), rule=plastic)
+    net.connect(h, h, weights=ap.Normal(spread_recurrent * (100 / hidden) ** 0.5), rule=plastic)
+    readout = ap.rules.three_factor(eta_output, "feedback")
+    if tau_out > tau:  # what outputs remember for longer than hidden neurons, their synapses do
+        readout = ap.rules.e_prop(eta_output, tau=tau_out)
+    net.connect(h, y, weights=ap.Zero(), rule=readout)
     error = net.add(ap.Error("error", 2 * data.n_classes, tau=50.0, wait=wait))
-    net.teach(ap.feedback.direct(error, net.forward))
+    net.teach(ap.feedback.direct(error, [p for p in net.forward if p.post is not x]))
     return net
 
 
