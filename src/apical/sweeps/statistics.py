@@ -1,5 +1,6 @@
 """Statistics over seeds: means, bootstrap intervals, paired comparisons, effect sizes."""
 
+import importlib
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -14,9 +15,6 @@ from apical._base.parameters import Array, Names, NonNegative
 from apical._base.rounding import ROUNDING, is_flat, is_nothing, size_of
 from apical.errors import DesignError
 from apical.sweeps.design import Level
-
-with undisturbed():
-    from scipy import special, stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 9999
@@ -170,15 +168,19 @@ def interval(values: Values) -> tuple[float, float]:
     array = np.asarray(values, float)
     if len(array) < 2:
         return math.nan, math.nan
-    found = stats.bootstrap(
-        (array,),
-        np.mean,
-        confidence_level=CONFIDENCE,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        random_state=np.random.default_rng(0),
-        vectorized=True,
-    ).confidence_interval
+    found = (
+        _scipy("stats")
+        .bootstrap(
+            (array,),
+            np.mean,
+            confidence_level=CONFIDENCE,
+            n_resamples=RESAMPLES,
+            method="percentile",
+            random_state=np.random.default_rng(0),
+            vectorized=True,
+        )
+        .confidence_interval
+    )
     return float(found.low), float(found.high)
 
 
@@ -217,7 +219,7 @@ def t_test(differences: Values, size: NonNegative | None = None) -> float:
         return 1.0 if len(array) > 1 else math.nan
     if len(array) < 2 or is_flat(array, size=size):
         return math.nan
-    return float(stats.ttest_1samp(array, 0.0).pvalue)
+    return float(_scipy("stats").ttest_1samp(array, 0.0).pvalue)
 
 
 @checked()
@@ -246,7 +248,7 @@ def permutation_test(differences: Values, size: NonNegative | None = None) -> fl
     if len(array) < 2:
         return math.nan
     grid = ROUNDING * (size or 1.0)
-    found = stats.permutation_test(
+    found = _scipy("stats").permutation_test(
         (array,),
         lambda x, axis: np.rint(np.mean(x, axis=axis) / grid),
         permutation_type="samples",
@@ -321,7 +323,8 @@ def effect_size(differences: Values, size: NonNegative | None = None) -> float:
         return 0.0
     if m < 2 or is_flat(array, size=size):
         return math.nan
-    correction = math.exp(special.gammaln(m / 2) - special.gammaln((m - 1) / 2)) / math.sqrt(m / 2)
+    gammaln = _scipy("special").gammaln
+    correction = math.exp(gammaln(m / 2) - gammaln((m - 1) / 2)) / math.sqrt(m / 2)
     return float(correction * array.mean() / array.std(ddof=1))
 
 
@@ -356,3 +359,9 @@ def _groups(
     done = done[done[metric].notna()]
     grouped = done.groupby(list(factors), sort=False, dropna=False)
     return [(dict(zip(factors, levels, strict=True)), group) for levels, group in grouped]
+
+
+def _scipy(part: str) -> Any:
+    """Return a part of SciPy, imported here: workers of a sweep work nothing out."""
+    with undisturbed():
+        return importlib.import_module(f"scipy.{part}")
