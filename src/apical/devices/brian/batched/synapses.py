@@ -130,7 +130,7 @@ class Delivery:
     def __call__(self, cells: Cells) -> None:
         """Deliver the events of a time step."""
         wires, library = self._wires, self._wires.library
-        events = cells.get(f"{self._events}{GRADED}", cells[self._events])
+        events: Array = cells.get(f"{self._events}{GRADED}", cells[self._events])
         w, ways = cells[wires.cell("w")], self._back()
         sent = events if ways is None else events.detach()
         if wires.projection.release < 1:
