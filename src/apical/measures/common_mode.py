@@ -130,7 +130,7 @@ def gate_participation(gain: Matrix) -> float:
 
 @checked()
 def between_trials(responses: Matrix, gain: Matrix, teach: Matrix) -> dict[str, float]:
-    """Return how alike trials are to the neurons of a population, by name.
+    """Return how similar trials are to the neurons of a population, by name.
 
     Parameters
     ----------
