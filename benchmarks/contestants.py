@@ -251,9 +251,10 @@ class PlainBrian2(Contestant):
 
 @dataclass
 class Loop(Contestant):
-    """`loop.cpp`; the time of its loop, without files."""
+    """`loop.cpp`; the time of its loop, without files. `tabulated`: input trains in a table."""
 
     form: str = "trial"
+    tabulated: bool = False
 
     def prepare(self) -> None:
         started = time.perf_counter()
@@ -279,6 +280,7 @@ class Loop(Contestant):
             "trials": n,
             "hidden": self.hidden,
             "form": self.form,
+            "tabulated": int(self.tabulated),
             "total": self.total,
             "init": f"{self.init}/",
             "save": f"{self.init}/learned.",

@@ -25,6 +25,7 @@
 // Use:   ./loop images=FILE labels=FILE [name=value ...]; files are IDX (unpacked) or plain bytes,
 //        `inputs` bytes an image, one byte a label.
 //        form=trial|online inputs=784 hidden=500 trials=0 (all) epochs=1 shuffle=0 seed=0
+//        tabulated=0 (1: the input spikes of an image are worked out before its first step)
 //        final_rate=1 (lr falls to it linearly) rate=100 total=100 x_floor=0.05 eta_hidden=.. eta_output=..
 //        test_images=FILE test_labels=FILE   accuracy with learning off, on the state after training
 //        init=PREFIX save=PREFIX             float32 arrays PREFIX<name>: stimulus_to_hidden.w,
@@ -174,6 +175,8 @@ struct Layer {  // LIF neurons, and the plastic weights onto them
 
 struct Network {
   const bool online = word("form", "trial") == "online";
+  const bool tabulated = number("tabulated", 0) != 0;
+  vector<int> active, table, listed;  // inputs that are not silent; those that spike, by step; how many
   const int inputs = number("inputs", 784), hidden = number("hidden", 500);
   const float total = number("total", 100), rate = number("rate", 100) * 1e-3f, few = 100 / total;
   const float x_floor = number("x_floor", .05);
@@ -200,6 +203,41 @@ struct Network {
     for (int k = 0; k < K; k++) for (int j = 0; j < hidden; j++) B.row(k)[j] = -(B.row(K + k)[j] = normal(rng));
     for (int i = 0; i < inputs; i++) phase[i] = uniform(rng);
   }
+  // Runs the inputs that are not silent through all steps of an image, a strip at a time.
+  void tabulate() {
+    const int strip = 4 * WIDTH;
+    active.clear();
+    for (int i = 0; i < inputs; i++) if (drive[i] > 0 || phase[i] >= 1) active.push_back(i);
+    const int some = active.size();
+    active.resize(some + strip);
+    table.resize(T * row_of_table());
+    listed.assign(T, 0);
+    for (int first = 0; first < some; first += strip) {
+      const int n = std::min(strip, some - first), *names = &active[first];
+      alignas(64) float p[strip] = {}, d[strip] = {};
+      for (int j = 0; j < n; j++) { p[j] = phase[names[j]]; d[j] = drive[names[j]]; }
+      for (int t = 0; t < T; t++) {
+        int *list = &table[t * row_of_table()], count = listed[t];
+#ifdef __AVX512F__
+        const __m512 one = _mm512_set1_ps(1);
+        for (int j = 0; j < strip; j += WIDTH) {
+          const __m512 next = _mm512_add_ps(_mm512_load_ps(p + j), _mm512_load_ps(d + j));
+          const auto found = _mm512_cmp_ps_mask(next, one, _CMP_GE_OQ);
+          _mm512_store_ps(p + j, _mm512_mask_sub_ps(next, found, next, one));
+          _mm512_storeu_si512(list + count, _mm512_maskz_compress_epi32(found, _mm512_loadu_si512(names + j)));
+          count += __builtin_popcount(found);
+        }
+#else
+        bool above[strip];
+        for (int j = 0; j < strip; j++) { p[j] += d[j]; above[j] = p[j] >= 1; p[j] -= above[j]; }
+        for (int j = 0; j < n; j++) { list[count] = names[j]; count += above[j]; }
+#endif
+        listed[t] = count;
+      }
+      for (int j = 0; j < n; j++) phase[names[j]] = p[j];
+    }
+  }
+  int row_of_table() const { return padded(inputs) + 4 * WIDTH; }
   void integrate_errors(int label) {
     for (int k = 0; k < K; k++) {
       const float given = k == label;
@@ -220,13 +258,15 @@ struct Network {
     for (int i = 0; i < inputs; i++) drive[i] = sum > 0 ? rate * total * image[i] / sum : 0;
     if (!online) { hid.rest(); out.rest(); x.fill(0); memset(err, 0, sizeof err); }
     int count[K] = {};
+    if (tabulated) tabulate();
     for (int t = 0; t < T; t++) {
-      for (int i = 0; i < phase.n; i++) phase[i] += drive[i];
+      if (!tabulated) for (int i = 0; i < phase.n; i++) phase[i] += drive[i];
       for (Layer* layer : {&hid, &out}) layer->integrate();
       if (online) x.fade(1 - 1 / TAU_X, x_floor);
       if (online) for (Layer* layer : {&hid, &out}) layer->x.fade(expf(-1 / TAU_X), x_floor);
       integrate_errors(label);
-      find_spikes<true>(phase, in);
+      if (tabulated) std::copy_n(&table[t * row_of_table()], in.n = listed[t], in.id.data());
+      else find_spikes<true>(phase, in);
       for (Layer* layer : {&hid, &out}) find_spikes<false>(layer->v, layer->spikes);
       int errors = 0, error_spikes[2 * K];  // E+_k is k, E-_k is K + k
       for (int e = 0; e < 2 * K; e++) if (err[e / K][e % K] > 1) error_spikes[errors++] = e;
@@ -243,7 +283,8 @@ struct Network {
         if (lr > 0) learn(lr);
         for (Layer* layer : {&hid, &out}) layer->teach.fill(0);
       }
-      for (int i : in) { phase[i] -= 1; x[i] += 1; }
+      if (!tabulated) for (int i : in) phase[i] -= 1;
+      for (int i : in) x[i] += 1;
       for (Layer* layer : {&hid, &out}) for (int j : layer->spikes) { layer->v[j] -= 1; layer->x[j] += 1; }
       for (int e = 0; e < errors; e++) err[error_spikes[e] / K][error_spikes[e] % K] -= 1;
       spikes[0] += in.n; spikes[1] += hid.spikes.n; spikes[2] += out.spikes.n; spikes[3] += errors;

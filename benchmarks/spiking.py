@@ -51,6 +51,7 @@ from apical import Network, simulate
 
 TRIAL, ONLINE, BRIAN2 = "apical, trial form", "apical, online form", "apical, dense=False"
 PLAIN, LOOP, LOOP_ONLINE = "plain Brian2 script", "C++ loop, trial form", "C++ loop, online form"
+TABLE, TABLE_ONLINE = f"{LOOP}, tabulated", f"{LOOP_ONLINE}, tabulated"
 LOCKSTEP = "apical, lockstep, batch 128"
 SNNTORCH = "snnTorch, BPTT, batch 128"
 FORMS = ("trial", "online")
@@ -119,6 +120,8 @@ def side_by_side(trials: Trials, size: Size, rival: Callable[..., Contestant] | 
             PLAIN: PlainBrian2(trials, hidden),
             LOOP: Loop(trials, hidden),
             LOOP_ONLINE: Loop(trials, hidden, form="online"),
+            TABLE: Loop(trials, hidden, tabulated=True),
+            TABLE_ONLINE: Loop(trials, hidden, form="online", tabulated=True),
         }
         if rival:
             contestants[SNNTORCH] = rival(trials, hidden)
