@@ -23,6 +23,7 @@ ALL = [
     ("array", "numpy"),
     ("array", "torch"),
     ("array", "torch:cuda"),
+    ("mpi", ""),
     ("runtime", "numpy"),
     ("runtime", "cython"),
     ("lockstep", "numpy"),

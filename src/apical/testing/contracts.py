@@ -273,6 +273,8 @@ def claiming(network: Network) -> list[Device]:
     """
     found = []
     for device in DEVICES.values():
+        if device.is_joint:  # it runs under mpiexec alone
+            continue
         if device.compiles and not os.environ.get(COMPILED):
             continue
         try:
