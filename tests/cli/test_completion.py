@@ -170,7 +170,7 @@ def test_models_are_those_that_can_be_run(tmp_path: Path, monkeypatch: pytest.Mo
     assert offered("apical run mine.py --wi") == ["--width"]
     assert offered("apical run mine.py --how ") == ["a", "b"]
     assert "--epochs" in offered("apical run broken.py --")
-    assert offered("apical check spik") == ["spiking_deep", "spiking_dfa"]
+    assert offered("apical check spik") == ["spiking_deep", "spiking_dfa", "spiking_local"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ def events(n_channels: int) -> Dataset:
     times = [np.sort(rng.uniform(0, 50, 20)) for _ in labels]
     channels = [rng.integers(0, n_channels // 2, 20) + k * n_channels // 2 for k in labels]
     trains = list(zip(times, channels, strict=True))
-    shape = {"n_channels": n_channels, "duration": 50.0}
-    return Dataset.from_events(trains, labels, trains, labels, **shape)
+    return Dataset.from_events(trains, labels, trains, labels, n_channels=n_channels, duration=50.0)
 
 
 def test_neurons_hear_their_window_alone() -> None:
@@ -55,7 +54,7 @@ def test_it_learns_digits() -> None:
 def test_neighbouring_channels_converge() -> None:
     network = models.load("eprop_events").build(events(12), 0, hidden=4, bundle=3, tau_out=100.0)
     check(network)
-    assert network.population("bundles").size == 4
+    assert {p.name: p.size for p in network.populations}["bundles"] == 4
     assert network.edges("stimulus_to_bundles").in_degrees.tolist() == [3] * 4
     assert [p.name for p in network.plastic] == [
         "bundles_to_hidden",
