@@ -217,7 +217,7 @@ class Learner:
                 size[...] = factor * outer.size / n_trials
             return before
         plan, calls = self._of_rows(w, state, pairs, n_trials, factor)
-        sizes = [self._library.number(factor * outer.size / n_trials) for outer in own]
+        sizes = [self._library.scale(factor * outer.size / n_trials) for outer in own]
         if own:
             for size, (x, d) in zip(sizes, pairs, strict=True):
                 calls.append(self._storage.outer(x, d, w, size, add=True))

@@ -87,6 +87,10 @@ class Library(ABC, Generic[A]):
     def number(self, value: float) -> A:
         """Return a new array of one number, shape ()."""
 
+    def scale(self, value: float) -> Any:
+        """Return a factor on products that may be changed, of shape ()."""
+        return self.number(value)
+
     @abstractmethod
     def empty(self, shape: tuple[int, ...]) -> A:
         """Return an array of any content."""

@@ -176,7 +176,7 @@ def seated(library: Library, seat: int, stack: Stack) -> Library:
         found[...] = value
         return found
 
-    vars(own).update(empty=empty, array=array, number=number)
+    vars(own).update(empty=empty, array=array, number=number, scale=number)
     return own
 
 

@@ -78,7 +78,7 @@ _OPERATIONS: Mapping[Any, Callable[..., Any]] = {
 
 def _times(out: Tensor, x: Tensor, w: Tensor, *, beta: float, alpha: Any) -> Tensor:
     """Write or add a product to an array."""
-    return out.addmm_(x, w, beta=beta, alpha=alpha)
+    return out.addmm_(x, w, beta=beta, alpha=float(alpha))
 
 
 def _times_of_stacks(
@@ -145,6 +145,9 @@ class TorchLibrary(Elsewhere[Tensor]):
     def number(self, value: float) -> Tensor:
         # In memory wherever the others are: operations on a card take tensors of one number so.
         return torch.tensor(float(value), dtype=self.dtype)
+
+    def scale(self, value: float) -> np.ndarray:
+        return np.array(value)  # on the host, where operations on a card read it without waiting
 
     def empty(self, shape: tuple[int, ...]) -> Tensor:
         try:
@@ -271,7 +274,7 @@ class TorchSparse:
             sent, heard = x.T.contiguous(), d.T.contiguous()
             for start in range(0, len(pre), n):
                 some = slice(start, start + n)
-                found = factor * (sent[pre[some]] * heard[post[some]]).sum(dim=1)
+                found = float(factor) * (sent[pre[some]] * heard[post[some]]).sum(dim=1)
                 total[some].add_(found) if add else total[some].copy_(found)
 
         return call
@@ -319,7 +322,7 @@ class TorchBlocks:
 
         def found() -> Tensor:
             heard = d.reshape(len(d), -1, self._n).permute(2, 0, 1)[some]
-            return factor * (x.T.contiguous()[field] @ heard).reshape(out.shape)
+            return float(factor) * (x.T.contiguous()[field] @ heard).reshape(out.shape)
 
         return _putting(found, out, add=add)
 
@@ -369,7 +372,7 @@ class TorchShared:
 
         def call() -> None:
             inputs = _with_nothing(x)[field].reshape(len(field), -1)
-            out.addmm_(inputs, self._by_map(d).T, beta=float(add), alpha=factor)
+            out.addmm_(inputs, self._by_map(d).T, beta=float(add), alpha=float(factor))
 
         return call
 
