@@ -19,6 +19,9 @@ class Array(Protocol):
     def __len__(self) -> int:
         """Return the number of rows."""
 
+    def __float__(self) -> float:
+        """Return the number of an array of one."""
+
     def __getitem__(self, key: Any, /) -> Self:
         """Return a view of a part (the same memory)."""
 
