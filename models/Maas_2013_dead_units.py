@@ -3,8 +3,7 @@
 A ReLU unit that no stimulus drives above 0 has no slope and learns no more (Maas, Hannun & Ng 2013,
 Rectifier nonlinearities improve neural network acoustic models, ICML workshop, section 2; GELU:
 arXiv:1606.08415). An untrained stack of L layers of N units is dead for a stimulus with probability
-1 - (1 - 2^-N)^L (Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165). Results:
-docs/results/training.md.
+1 - (1 - 2^-N)^L (Lu et al. 2020, doi:10.4208/cicp.OA-2020-0165). Results: docs/results/training.md.
 
     python models/Maas_2013_dead_units.py
 """

@@ -58,7 +58,7 @@ def test_what_can_be_used_is_measured_and_the_rest_is_said() -> None:
     names, left_out = chosen(machine(BARE))
     assert names == ["array:numpy", "runtime:numpy", "lockstep:numpy", "cpp_standalone"]
     assert left_out == BARE | bench.ASKED_FOR
-    names, left_out = chosen(machine(BARE | {"runtime:cython": "no compiler"}))
+    names, left_out = chosen(machine(BARE | {"runtime:cython": "no compiler", "mpi": "no MPI"}))
     assert left_out == BARE, "what is not asked for and not usable needs no line"
 
 

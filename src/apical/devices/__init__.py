@@ -77,7 +77,8 @@ def simulate(
         ``micro_batches=1``, ``patience=25.0`` [s].
         ``runtime``: ``dt=1.0`` [ms], ``capacity=5000``, ``codegen="numpy"``.
         ``lockstep``: ``dt``, ``capacity``, ``batch=1``, ``library="numpy"``; for backpropagation
-        through time ``surrogate="fast_sigmoid"``, ``steepness=25.0``, ``through_reset=False``.
+        through time ``surrogate="fast_sigmoid"``, ``steepness=25.0``, ``through_reset=False``,
+        ``checkpoint=0``, ``through_time=False``.
         ``cpp_standalone``: ``dt``, ``capacity``, ``jobs=None``, ``dense=True``, ``profile=False``.
         ``cuda_standalone``: ``dt``, ``capacity``, ``jobs``, ``profile``, ``capability=None``,
         ``programs=None``, ``prebuilt=False``.

@@ -30,8 +30,10 @@ class MpiOptions(Options):
 
     Parameters
     ----------
-    batch, library
-        As of device ``array``.
+    batch
+        Batch size, as of device ``array``.
+    library
+        Array library, as of device ``array``.
     place
         Rank of each population of neurons, by name; by default they are placed in order, such that
         the largest number of synapses on a rank is as small as possible.

@@ -55,7 +55,7 @@ class Cells(dict[str, Array]):
         else:
             super().__setitem__(name, value)
 
-    def replace(self, names: Sequence[str], values: Sequence[Array]) -> None:
+    def put(self, names: Sequence[str], values: Sequence[Array]) -> None:
         """Replace several values at once, each of which may be what another was."""
         if self.fixed:
             values = [np.array(value) for value in values]
@@ -151,7 +151,7 @@ class Program:
         """
         loaded = [self.load(name, cells) for name in self.read]
         result, written = self._function(loaded, shape, mask, put or self._put, **given)
-        cells.replace(self._targets, written)
+        cells.put(self._targets, written)
         return result
 
     def load(self, name: str, cells: Cells) -> Array:
