@@ -40,7 +40,7 @@ def common_mode(patterns: Matrix) -> float:
     --------
     >>> import numpy as np
     >>> from apical.measures.common_mode import common_mode
-    >>> common_mode(np.array([[3.0, 1.0], [3.0, -1.0]]))  # 9 of 10
+    >>> round(float(common_mode(np.array([[3.0, 1.0], [3.0, -1.0]]))), 12)  # 9 of 10
     0.9
     """
     x = _scaled(patterns)

@@ -144,8 +144,9 @@ def contracts(kind: str) -> tuple[Contract, ...]:
     Examples
     --------
     >>> from apical.testing import contracts
-    >>> [contract.name for contract in contracts("encoder")]
-    ['says_what_it_is', 'drives_with_finite_numbers', 'the_same_state_gives_the_same_bits']
+    >>> [contract.name for contract in contracts("encoder")]  # doctest: +NORMALIZE_WHITESPACE
+    ['says_what_it_is', 'drives_with_finite_numbers', 'a_table_needs_nothing_but_the_neuron',
+    'the_same_state_gives_the_same_bits']
     >>> contracts("synapse")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
