@@ -78,8 +78,9 @@ def of_wirings() -> Iterator[Feature]:
 def of_neurons() -> Iterator[Feature]:
     """Yield every population, in the first network that has one, and every encoder."""
     wirings = [feature for feature in of_wirings() if feature.name != "`bp`"]
-    pool = [perturbed(), *(net for feature in wirings for net in feature.networks.values())]
+    pool = [net for feature in wirings for net in feature.networks.values()]
     pool += [driven(kind("units", 4)) for kind in POPULATIONS.values() if _is_driven(kind)]
+    pool.append(perturbed())
     for name, kind in POPULATIONS.items():
         found = [net for net in pool if any(type(p) is kind for p in net.populations)]
         if found:
@@ -221,8 +222,10 @@ def refusals(network: Network) -> dict[str, str]:
         options = device.options()
         wrong = judged[device.transport] or _why(device.check, network, options)
         if not wrong:  # what is found only when Brian2's objects, or arrays, are about to be made
-            brian = isinstance(options, BrianOptions)
-            wrong = described if brian else _why(device.make, network, options)
+            if isinstance(options, BrianOptions):
+                wrong = described
+            elif not device.is_joint:  # several processes would have to make it together
+                wrong = _why(device.make, network, options)
         found[name] = wrong
     return found
 

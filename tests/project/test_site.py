@@ -163,9 +163,9 @@ def test_every_device_and_feature_is_in_the_matrix() -> None:
     names = {*DEVICES, *WIRINGS, *HYPOTHESES, *POPULATIONS, *ENCODERS} - {"Neurons"}
     assert names <= code(text)
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
-    assert rows["bp"].split(" | ") == ["rates", "-", "-", "-", "-", "-"]
-    assert rows["delay"].split(" | ") == ["-", "spikes", "spikes", "spikes", "spikes", "-"]
-    assert '| `when="feedback"` | - | spikes | spikes | spikes | spikes | - |' in text
+    assert rows["bp"].split(" | ") == ["rates", "rates", "-", "-", "-", "-", "-"]
+    assert rows["delay"].split(" | ") == ["-", "-", "spikes", "spikes", "spikes", "spikes", "-"]
+    assert '| `when="feedback"` | - | - | spikes | spikes | spikes | spikes | - |' in text
 
 
 def test_tables_of_the_scorecard_are_complete() -> None:

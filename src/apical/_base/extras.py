@@ -3,6 +3,7 @@
 import importlib
 import os
 import random
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -88,6 +89,21 @@ def undisturbed() -> Iterator[None]:
         for name in set(os.environ) - set(environment):
             del os.environ[name]
         os.environ.update(environment)
+
+
+def quietly(module: str) -> Any:
+    """Return a module of a required library, imported when it is first needed, undisturbed.
+
+    Parameters
+    ----------
+    module
+        Its full name, for instance ``"scipy.sparse"``, which switches a warning off as it loads.
+    """
+    found = sys.modules.get(module)
+    if found is None:
+        with undisturbed():
+            found = importlib.import_module(module)
+    return found
 
 
 def lacking(extra: str) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ but not relative to itself.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apical._base.extras import quietly
+
 ROUNDING = 1e-10
 """Relative tolerance: smaller differences, relative to the original numbers, are rounding error."""
 
@@ -97,9 +99,7 @@ def tied(values: ArrayLike, within: float | None = None) -> NDArray[np.float64]:
 
 def ranks(values: ArrayLike, within: float | None = None) -> NDArray[np.float64]:
     """Return ranks from 1, with mean ranks for ties, shape (n,); parameters as in `tied`."""
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(tied(values, within)))
+    return np.asarray(quietly("scipy.stats").rankdata(tied(values, within)))
 
 
 def on_grid(values: ArrayLike) -> NDArray[np.float64]:

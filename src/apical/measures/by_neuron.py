@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apical._base.checking import check_fields, checked, require
+from apical._base.extras import quietly
 from apical._base.parameters import Count, CountOrZero, Duration, Kinds, Matrix
 from apical._base.rounding import exceeds, is_nothing, size_of
 from apical.measures.matching import Activity
@@ -274,7 +275,7 @@ def latencies(binned: np.ndarray, width: Duration, drawn: Matrix) -> np.ndarray:
     >>> latencies(binned, 10.0, np.ones((1, 30))).tolist()
     [[20.0]]
     """
-    from scipy.stats import poisson
+    poisson = quietly("scipy.stats").poisson
 
     trials, n, bins = binned.shape
     if bins < 3 or not trials:

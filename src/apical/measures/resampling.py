@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from apical._base.checking import check_fields, checked
+from apical._base.extras import quietly
 from apical._base.parameters import Array, Kinds, Matrix, Measured, Vector
 from apical._base.rounding import exceeds, size_of
 from apical.measures.shared_noise import Shift
@@ -264,11 +265,9 @@ def wasserstein(one: Vector, other: Vector) -> float:
     >>> wasserstein(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
     1.0
     """
-    from scipy.stats import wasserstein_distance
-
     if not len(one) or not len(other):
         return math.nan
-    return float(wasserstein_distance(one, other))
+    return float(quietly("scipy.stats").wasserstein_distance(one, other))
 
 
 def distribution_test(

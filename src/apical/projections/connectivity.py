@@ -21,6 +21,7 @@ from typing import Annotated, Any, final
 import numpy as np
 
 from apical._base.checking import check_fields, checked, described, shown
+from apical._base.extras import quietly
 from apical._base.parameters import (
     Count,
     CountOrZero,
@@ -434,7 +435,7 @@ class _MaskMarker(Marker):
 
     def plain(self, value: Any) -> Any:
         """Return the mask, as bools or a sparse array of them; ValueError if it is none."""
-        from scipy import sparse
+        sparse = quietly("scipy.sparse")
 
         if sparse.issparse(value):
             found = sparse.coo_array(value)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from apical._base.extras import quietly
 from apical.errors import ApicalError
 from apical.feedback import pathways
 from apical.hypotheses import changes, errors
@@ -194,7 +195,7 @@ class Reader:
 
     def _mask(self, stored: Any) -> Any:
         """Return a mask (`scipy.sparse.coo_array`) from its pairs of neurons and its shape."""
-        from scipy import sparse  # slow to import, and few networks have a mask
+        sparse = quietly("scipy.sparse")  # slow to import, and few networks have a mask
 
         i, j, shape = stored
         pairs = self.value(i), self.value(j)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas
 
+from apical._base.extras import quietly
 from apical.devices.arrays.compiled_loops import Loop
 from apical.devices.arrays.expression_program import Program
 from apical.devices.arrays.library import Call, Library, Scale
@@ -26,7 +27,7 @@ AT_A_TIME = 2**20
 
 def _by_row(values: Array, rows: Array, columns: Array, shape: tuple[int, int]) -> Any:
     """Return a sparse matrix, stored by row (`scipy.sparse.csr_array`)."""
-    from scipy.sparse import csr_array  # slow to import, and full matrices need none of it
+    csr_array = quietly("scipy.sparse").csr_array  # slow to import, and full matrices need none
 
     return csr_array((values, (rows, columns)), shape=shape)
 
@@ -207,7 +208,7 @@ class NumpySparse:
         self, x: Array, w: Array, out: Array, *, add: bool, transposed: bool = False
     ) -> Call:
         """Return the call that writes or adds a product; the weights are read when it is called."""
-        from scipy.sparse import csr_array  # slow to import, and full matrices need none of it
+        csr_array = quietly("scipy.sparse").csr_array  # slow to import, and full matrices need none
 
         matrix = csr_array((w[:, 0], self._post, self._starts), shape=self._shape, copy=False)
         matrix = matrix if transposed else matrix.T

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from apical._base.extras import library as extra
+from apical._base.extras import quietly
 from apical.errors import DeviceError
 
 Array = Any
@@ -146,7 +146,7 @@ class Layout:
         """Return weights as a matrix, of SciPy where synapses are a list."""
         if self.pre is None:
             return w
-        return sparse.csr_array((w, self.post, self.starts), shape=self.neurons)
+        return quietly("scipy.sparse").csr_array((w, self.post, self.starts), shape=self.neurons)
 
     def lifted(self, x: Array, *, post: bool = False) -> Array:
         """Return values of neurons, shape (..., n), such that they meet those of synapses."""
@@ -206,6 +206,7 @@ class NumpyBatchLibrary(BatchLibrary):
             return None
         starts = np.searchsorted(rows, np.arange(len(events) + 1))
         ones = np.ones(len(rows), w.dtype)
+        sparse = quietly("scipy.sparse")
         sent = sparse.csr_array((ones, senders, starts), shape=events.shape)
         found = sent @ layout.matrix(w)
         return found.toarray() if sparse.issparse(found) else found
