@@ -241,7 +241,7 @@ class ArraySimulator(Closing):
     def _total(self, projection: str) -> float:
         """Return the sum of the weights of a projection."""
         stored: Any = self._weights[projection]
-        return float(stored.sum())
+        return float(self.library.back(stored.sum()))
 
     def _shown(self, block: Block) -> tuple[Bring, Bring | None]:
         """Return the suppliers of the stimuli and of the targets of a block, if any."""
