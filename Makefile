@@ -13,8 +13,8 @@
 # make gpu: all that is to be run on a graphics card, in at most eight minutes, with a PYTHON that has
 #   PyTorch; writes benchmarks/results/gpu.json, and puts it into the pages.
 # make fuzz: 100,000 damaged files and texts for every reader and parser; minutes.
-# make bench: benchmarks that need no other program, a quarter of an hour; names what is slower than the
-#   last time on this machine by more than 10 %.
+# make bench: benchmarks that need no other program; names what is slower than the last time on this
+#   machine by more than 10 %.
 # make mutants: 200 small changes of rules, feedback, neurons, measures and exports, of which tests
 #   should notice 90 % or more; some 15 minutes of one core. What became of each is in mutants.csv.
 PYTHON ?= python3

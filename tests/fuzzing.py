@@ -16,6 +16,7 @@ import json
 import platform
 import random
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -506,12 +507,34 @@ def at_most(gigabytes: float) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+class LateError(BaseException):
+    """A reader has not come to an end; no reader takes it for an error of its own."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise where something takes longer than this [s]; in the main thread, where signals come."""
+
+    def late(number: int, frame: Any) -> None:
+        raise LateError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def tried(kind: str, number: int, seed: int, files: Files) -> str:
     """Give one input to a reader, and return "read", "refused", or what went wrong."""
     rng = random.Random(f"{seed} {kind} {number}")
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), within(60):
             TASKS[kind](files, rng)
+    except LateError:
+        return f"{kind}:{number}, seed {seed}: no end: {traceback.format_exc(limit=-8)}"
     except ApicalError as error:
         text = str(error)
         if "\n" in text or len(text) > 1000 or not text:
