@@ -1,7 +1,7 @@
 """The simulator protocol: blocks of trials in, spike counts and weights out."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -1288,15 +1288,21 @@ def check_learned(network: Network, block: Block, total: Callable[[str], float])
         ...
     apical.errors.exceptions.RunError: The weights of projection 'stimulus_to_hidden_1' diverged ...
     """
-    if not block.learning.any():
-        return
-    for projection in network.plastic:
+    if block.learning.any():
+        check_finite(network.plastic, len(block), total)
+
+
+def check_finite(
+    projections: Iterable[Projection], n_trials: int, total: Callable[[str], float]
+) -> None:
+    """Raise if weights of some projections are not finite; parameters as of `check_learned`."""
+    for projection in projections:
         with np.errstate(over="ignore", invalid="ignore"):
             found = total(projection.name)
         if not np.isfinite(found):
             raise RunError(
                 f"The weights of projection {projection.name!r} diverged in this block of "
-                f"{len(block)} trials: they are NaN or infinite. Lower the learning rate, or scale "
+                f"{n_trials} trials: they are NaN or infinite. Lower the learning rate, or scale "
                 "stimuli and targets down; weights from before the block are of use, these are "
                 "not.",
                 object=f"Projection {projection.name!r}",

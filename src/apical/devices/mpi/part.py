@@ -23,7 +23,7 @@ from apical.devices.mpi.placement import Placement
 from apical.devices.mpi.routes import Route, total
 from apical.devices.mpi.tracing import RankTrace, Tracer
 from apical.devices.mpi.wires import Wires
-from apical.errors import RunError
+from apical.devices.simulator import check_finite
 from apical.network.description import Network
 from apical.neurons.base import Population
 from apical.neurons.rate import NUDGED
@@ -350,7 +350,8 @@ class Part(ArraySimulator):
                 self._attend_to(work, chunks, number, len(chunks))
         signals = {name: values[:, np.newaxis] for name, values in work.traces.read().items()}
         if learns:
-            self._check_learned(n)
+            here = [p for p in self.network.plastic if p.name in self._weights]
+            check_finite(here, n, self._total)
         return work.counts.read(), signals
 
     def _pass_on(self, work: "_Work", chunk: slice, number: int) -> None:
@@ -452,19 +453,6 @@ class Part(ArraySimulator):
         if target is None and self._records_error:
             target = self._supply.nothing
         return self._settle(chunk, work.stimuli, target, learns=bool(factor))
-
-    def _check_learned(self, n_trials: int) -> None:
-        for name in self._weights:
-            projection = self.network.projection(name)
-            with np.errstate(over="ignore", invalid="ignore"):
-                diverged = projection.rule is not None and not np.isfinite(self._total(name))
-            if diverged:
-                raise RunError(
-                    f"The weights of projection {name!r} diverged in this block of {n_trials} "
-                    "trials: they are NaN or infinite. Lower the learning rate, or scale stimuli "
-                    "and targets down; weights from before the block are of use, these are not.",
-                    object=f"Projection {name!r}",
-                )
 
     def changes(self, task: Task) -> dict[str, np.ndarray]:
         """Return the updates of projections here without applying them, as `updates` does."""
